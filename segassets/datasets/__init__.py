@@ -1,0 +1,1 @@
+"""Any layout on disk to a Scene: frames, annotations, categories."""
