@@ -1,0 +1,1 @@
+"""Instance masks as columnar tables of compressed RLE. Nothing here knows a model or Dagster."""

@@ -1,0 +1,77 @@
+"""The Arrow schemas of every table the platform stores: written, checked and documented from this one definition."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+
+def _field(name: str, kind: pa.DataType, doc: str, *, null: bool = False) -> pa.Field:
+    return pa.field(name, kind, nullable=null, metadata={"doc": doc})
+
+
+FRAMES = pa.schema(
+    [
+        _field("scene", pa.string(), "scene key"),
+        _field("frame", pa.int32(), "index in the selection, from 0"),
+        _field("source_frame", pa.int32(), "index in the whole footage, from 0"),
+        _field("uri", pa.string(), "picture relative to the dataset's root, or 'video.mp4#index'"),
+        _field("timestamp_s", pa.float64(), "seconds since the first frame of the footage", null=True),
+        _field("height", pa.int32(), "pixels"),
+        _field("width", pa.int32(), "pixels"),
+        _field("annotated", pa.bool_(), "true where the annotations cover this frame, even when they are empty"),
+        _field("fx_px", pa.float64(), "focal length along x", null=True),
+        _field("fy_px", pa.float64(), "focal length along y", null=True),
+        _field("cx_px", pa.float64(), "principal point x, pixel centres at +0.5", null=True),
+        _field("cy_px", pa.float64(), "principal point y, pixel centres at +0.5", null=True),
+        _field("camera_to_world", pa.list_(pa.float64()), "4x4 pose, row-major, OpenCV axes, metres", null=True),
+        _field("depth_uri", pa.string(), "depth picture relative to the dataset's root", null=True),
+        _field("depth_scale_m", pa.float64(), "metres per stored depth unit", null=True),
+    ]
+)
+
+MASKS = pa.schema(
+    [
+        _field("scene", pa.string(), "scene key"),
+        _field("frame", pa.int32(), "index in the selection, from 0"),
+        _field("source_frame", pa.int32(), "index in the whole footage, from 0"),
+        _field("mask_id", pa.int64(), "unique in the table, from 1"),
+        _field("track_id", pa.int64(), "identity through time, 0 = none"),
+        _field("parent_id", pa.int64(), "mask_id of the enclosing mask on the same frame, 0 = none"),
+        _field("level", pa.int8(), "2 whole, 4 part, 6 sub-part"),
+        _field("category_id", pa.int32(), "-1 = none; 0 is a valid category"),
+        _field("score", pa.float32(), "confidence of the mask in [0, 1]", null=True),
+        _field("stability", pa.float32(), "IoU of the mask at a raised and a lowered threshold", null=True),
+        _field("predicted_iou", pa.float32(), "the network's own estimate", null=True),
+        _field("area", pa.int64(), "pixels, > 0"),
+        _field("bbox_xywh", pa.list_(pa.float32(), 4), "x, y, width, height; half-open; as pycocotools gives"),
+        _field("height", pa.int32(), "pixels of the frame"),
+        _field("width", pa.int32(), "pixels of the frame"),
+        _field("rle_counts", pa.string(), "COCO compressed run lengths, column-major, size (height, width)"),
+        _field("source", pa.string(), "annotation | candidate | gap_fill | track | tube | maskcut | ..."),
+    ]
+)
+
+TRACKS = pa.schema(
+    [
+        _field("scene", pa.string(), "scene key"),
+        _field("track_id", pa.int64(), "stable identity, from 1"),
+        _field("level", pa.int8(), "level of the candidate that founded the track"),
+        _field("source_frame_born", pa.int32(), "source frame of its first mask"),
+        _field("source_frame_last", pa.int32(), "source frame of its last mask"),
+        _field("frames", pa.int32(), "number of frames with a mask"),
+        _field("prompt_mask_ids", pa.list_(pa.int64()), "candidates that founded or supported it"),
+        _field("mean_score", pa.float32(), "mean over its masks", null=True),
+        _field("retired_because", pa.string(), "end_of_footage | left_view | unsupported"),
+    ]
+)
+
+METRICS = pa.schema(
+    [
+        _field("scene", pa.string(), "scene key, or experiment"),
+        _field("asset", pa.string(), "the asset measured"),
+        _field("metric", pa.string(), "name of the figure"),
+        _field("value", pa.float64(), "the figure", null=True),
+        _field("n", pa.int64(), "number of items it is computed over"),
+        _field("aggregation", pa.string(), "how the items were combined"),
+    ]
+)

@@ -1,0 +1,1 @@
+"""Artifacts on disk: whole or absent, with provenance; names that never leave their root."""
