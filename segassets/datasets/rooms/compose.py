@@ -1,0 +1,395 @@
+"""The layout of a room: which objects stand where, how they move, and what the camera's path leaves free."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from segassets.datasets.rooms import motion
+from segassets.datasets.rooms.camera import Pinhole, camera_path, draw_pinhole, project, ray_through
+from segassets.datasets.rooms.captions import size_word
+from segassets.datasets.rooms.furniture import OBJECT_CATEGORIES, Blueprint, build
+from segassets.datasets.rooms.render import Light
+from segassets.datasets.rooms.spec import RoomSpec
+from segassets.datasets.rooms.surfaces import Look, draw_lights, draw_look, draw_shell
+from segassets.datasets.rooms.textures import Material
+from segassets.errors import BadConfig
+
+_LARGE = ("table", "chair", "sofa", "bed", "lamp", "shelf", "cabinet", "plant", "stool", "bin")
+_HANGING = ("picture", "rug")
+_TALL_THINGS = (
+    "plant",
+    "cylinder",
+    "cone",
+    "figure",
+    "teddy",
+    "bin",
+    "stool",
+    "chair",
+    "box",
+    "lamp",
+    "dog",
+    "tower",
+)
+_WALKING = ("dog", "car", "figure", "sphere", "teddy", "box", "cylinder")
+_AGAINST_WALL = ("shelf", "cabinet", "sofa", "bed")
+_TRIES = 60
+
+
+@dataclass
+class Thing:
+    """An object in its place: blueprint, appearance, poses over the frames."""
+
+    plan: Blueprint
+    look: Look
+    scale: float
+    size: str
+    track: motion.Track
+    moving: bool = False
+    arrives: int = 0
+    on_top: bool = False
+    radius_m: float = 0.1
+
+
+@dataclass
+class Room:
+    """Everything a renderer needs to know about a clip."""
+
+    room_m: tuple[float, float, float]
+    pinhole: Pinhole
+    poses: np.ndarray
+    shell: list[Material]
+    lights: list[Light]
+    ambient: tuple
+    things: list[Thing] = field(default_factory=list)
+
+
+def compose_room(spec: RoomSpec, rng: np.random.Generator) -> Room:
+    """Draw a room, the camera's path through it, and objects that it will see."""
+    sides = rng.uniform(*spec.room_m, 2)
+    room_m = (
+        round(float(sides[0]), 3),
+        round(float(sides[1]), 3),
+        round(float(rng.uniform(*spec.height_m)), 3),
+    )
+    pinhole = draw_pinhole(spec, rng)
+    poses = camera_path(spec, rng, room_m)
+    lights, ambient = draw_lights(rng, room_m, spec.lights)
+    room = Room(room_m, pinhole, poses, draw_shell(rng), lights, ambient)
+    _Furnisher(spec, rng, room).furnish()
+    return room
+
+
+class _Furnisher:
+    """Puts objects into a room one by one, larger and standing ones first."""
+
+    def __init__(self, spec: RoomSpec, rng: np.random.Generator, room: Room) -> None:
+        self.spec, self.rng, self.room = spec, rng, room
+        self.allowed = spec.categories or tuple(OBJECT_CATEGORIES.values())
+        unknown = sorted(set(self.allowed) - set(OBJECT_CATEGORIES.values()))
+        if unknown:
+            raise BadConfig(
+                f"rooms: unknown object categories {unknown}; known are {sorted(OBJECT_CATEGORIES.values())}"
+            )
+
+    def furnish(self) -> None:
+        """Draw the number of objects, then their kinds and places."""
+        count = int(self.rng.integers(self.spec.objects_min, self.spec.objects_max + 1))
+        late = int(round(count * self.spec.late_fraction))
+        moving = min(int(round(count * self.spec.moving_fraction)), count - late)
+        standing = count - late - moving
+        large = int(round(standing * self.rng.uniform(0.35, 0.6)))
+        kinds = ["hanging" if self.rng.random() < 0.2 else "large" for _ in range(large)]
+        kinds += ["small"] * (standing - large) + ["moving"] * moving + ["late"] * late
+        for kind in kinds:
+            self.room.things.append(self._one(kind))
+
+    def _one(self, kind: str) -> Thing:
+        for attempt in range(_TRIES):
+            thing = getattr(self, f"_{kind}")() if attempt < _TRIES // 2 else self._small()
+            if thing is not None:
+                return thing
+        return self._anything()
+
+    def _anything(self) -> Thing:
+        """The last resort of a full room: something small wherever there is a gap."""
+        for attempt in range(400):
+            limit = np.array(self.room.room_m[:2]) / 2 - 0.2
+            thing = self._standing(self._plan(("sphere", "cylinder", "cup"), 0.995**attempt * 0.8),
+                                   self.rng.uniform(-limit, limit), float(self.rng.uniform(0, 6.28)))  # fmt: skip
+            if thing is not None:
+                return thing
+        raise BadConfig(
+            f"rooms: no place left for object {len(self.room.things) + 1} in a room of {self.room.room_m} m; "
+            "lower objects_max or raise room_m"
+        )
+
+    def _pick(self, names: tuple[str, ...]) -> str:
+        usable = [name for name in names if name in self.allowed] or list(self.allowed)
+        return usable[int(self.rng.integers(len(usable)))]
+
+    def _plan(self, names: tuple[str, ...], factor: float = 1.0) -> tuple[Blueprint, Look, float]:
+        scale = round(float(self.rng.choice([0.7, 0.78, 0.9, 1.0, 1.1, 1.3, 1.45])), 3)
+        plan = build(self._pick(names), self.rng, scale * factor)
+        return plan, draw_look(plan, self.rng, self.spec.plain_fraction, scale), scale
+
+    # ---- kinds of objects; each returns None where it found no place
+
+    def _hanging(self) -> Thing | None:
+        planned = self._plan(_HANGING)
+        if planned[0].place == "wall":
+            return self._on_wall(planned)
+        spot = self._seen_spot()
+        if planned[0].place != "flat" or spot is None:
+            return None
+        rugs = [thing for thing in self.room.things if thing.plan.place == "flat"]
+        reach = math.hypot(*planned[0].half_m)
+        if not self._inside(spot, reach * 0.8) or any(
+            math.dist(spot, thing.track.position_m[0, :2]) < reach + thing.radius_m for thing in rugs
+        ):
+            return None
+        return self._thing(planned, motion.standing(self.spec.frames, [*spot, 0.0], self._yaw()))
+
+    def _large(self) -> Thing | None:
+        planned = self._plan(_LARGE)
+        spot = (
+            self._spot_in_front() if self.rng.random() < self.spec.occlusion_fraction else self._seen_spot()
+        )
+        if spot is None:
+            return None
+        yaw = self._yaw()
+        if planned[0].category in _AGAINST_WALL and self.rng.random() < 0.6:
+            spot, yaw = self._pushed_to_wall(spot, planned[0])
+        return self._standing(planned, spot, yaw)
+
+    def _small(self) -> Thing | None:
+        in_front = self.rng.random() < self.spec.occlusion_fraction
+        names = _TALL_THINGS if in_front else tuple(set_minus(OBJECT_CATEGORIES.values(), _LARGE, _HANGING))
+        planned = self._plan(names, 1.15 if in_front else 1.0)
+        if planned[0].place in ("wall", "flat"):
+            return None
+        if not in_front and self.rng.random() < 0.6:
+            return self._on_support(planned)
+        spot = self._spot_in_front() if in_front else self._seen_spot()
+        return None if spot is None else self._standing(planned, spot, self._yaw())
+
+    def _moving(self) -> Thing | None:
+        planned = self._plan(_WALKING)
+        plan, frames = planned[0], self.spec.frames
+        spot = self._seen_spot()
+        if spot is None or plan.place in ("wall", "flat"):
+            return None
+        speed = self.rng.uniform(*self.spec.object_speed_m) * self.rng.choice([-1, 1])
+        if self.rng.random() < 0.2 and self._free(spot, math.hypot(*plan.half_m)):
+            rate = float(self.rng.uniform(0.05, 0.25)) * self.rng.choice([-1, 1])
+            bob = float(self.rng.uniform(0, 0.15))
+            track = motion.turning(frames, [*spot, 0.0], self._yaw(), rate, bob)
+        else:
+            radius = float(self.rng.uniform(0.25, 1.3))
+            path = motion.circle_path(frames, spot, radius, float(self.rng.uniform(0, 6.28)), speed)
+            if not all(
+                self._free(point, math.hypot(*plan.half_m)) for point in path[:: max(1, frames // 40)]
+            ):
+                return None
+            track = motion.along(path, 0.0, plan.half_m[0] if plan.rolls else 0.0)
+        return self._thing(planned, track, moving=True)
+
+    def _late(self) -> Thing | None:
+        """An object that comes in: along the floor from outside the view, or from above."""
+        frames = self.spec.frames
+        planned = self._plan(_WALKING if self.rng.random() < 0.7 else _TALL_THINGS)
+        plan, reach = planned[0], math.hypot(*planned[0].half_m)
+        if frames < 2 or plan.place in ("wall", "flat"):
+            return None
+        begin = 1 + int(self.rng.integers(0, max(1, min(frames // 2, 12))))
+        length = int(self.rng.integers(3, 10))
+        end = self._seen_spot(min(begin + length, frames - 1))
+        if end is None or not self._free(end, reach):
+            return None
+        for _ in range(8):
+            limit = np.array(self.room.room_m[:2]) / 2 - reach - 0.05
+            if (limit <= 0).any():
+                break
+            start = self.rng.uniform(-limit, limit)
+            if self._hidden(start, plan, begin) and self._clear_line(start, end, reach):
+                path = motion.line_path(frames, start, end, begin, begin + length)
+                track = motion.along(path, 0.0, plan.half_m[0] if plan.rolls else 0.0)
+                return self._thing(planned, track, moving=True, arrives=begin)
+        top = self.room.room_m[2] + 0.1
+        track = motion.dropping(frames, np.array([*end, 0.0]), self._yaw(), top, begin, length)
+        return self._thing(planned, track, moving=True, arrives=begin)
+
+    # ---- places
+
+    def _yaw(self) -> float:
+        return float(self.rng.uniform(0, 2 * math.pi))
+
+    def _seen_spot(self, frame: int | None = None) -> np.ndarray | None:
+        """A place on the floor that the camera sees in some frame, mostly in an early one."""
+        pinhole = self.room.pinhole
+        last = min(self.spec.frames, 12) if self.rng.random() < 0.8 else self.spec.frames
+        t = int(self.rng.integers(last)) if frame is None else frame
+        pose = self.room.poses[t]
+        for _ in range(10):
+            u, v = self.rng.uniform(0.05, 0.95) * pinhole.width, self.rng.uniform(0.3, 0.98) * pinhole.height
+            ray = ray_through(pinhole, pose, u, v)
+            if ray[2] > -0.02:
+                continue
+            spot = pose[:2, 3] - ray[:2] / ray[2] * pose[2, 3]
+            distance = math.dist(spot, pose[:2, 3])
+            if self.spec.distance_m[0] <= distance <= self.spec.distance_m[1] and self._inside(spot, 0.15):
+                return np.round(spot, 6)
+        return None
+
+    def _spot_in_front(self) -> np.ndarray | None:
+        """A place on the floor on the way from the camera to an object that is there already."""
+        others = [thing for thing in self.room.things if thing.plan.place != "flat"]
+        if not others:
+            return self._seen_spot()
+        target = others[int(self.rng.integers(len(others)))].track.position_m[0, :2]
+        camera = self.room.poses[int(self.rng.integers(min(self.spec.frames, 12))), :2, 3]
+        spot = camera + (target - camera) * self.rng.uniform(0.4, 0.85) + self.rng.normal(0, 0.07, 2)
+        return np.round(spot, 6) if math.dist(spot, camera) >= self.spec.distance_m[0] * 0.8 else None
+
+    def _pushed_to_wall(self, spot: np.ndarray, plan: Blueprint) -> tuple[np.ndarray, float]:
+        half = np.array(self.room.room_m[:2]) / 2
+        gaps = [half[0] - spot[0], half[0] + spot[0], half[1] - spot[1], half[1] + spot[1]]
+        wall = int(np.argmin(gaps))
+        axis, sign = wall // 2, 1 if wall % 2 == 0 else -1
+        moved = spot.copy()
+        moved[axis] = sign * (half[axis] - plan.half_m[1] - 0.02)
+        return np.round(moved, 6), (-math.pi / 2, math.pi / 2, 0.0, math.pi)[wall]
+
+    def _on_wall(self, planned: tuple[Blueprint, Look, float]) -> Thing | None:
+        plan, room = planned[0], self.room
+        pose = room.poses[int(self.rng.integers(min(self.spec.frames, 12)))]
+        u = self.rng.uniform(0.05, 0.95) * room.pinhole.width
+        ray = ray_through(room.pinhole, pose, u, room.pinhole.cy_px)
+        half = np.array(room.room_m[:2]) / 2
+        gaps = [
+            ((half[axis] if ray[axis] > 0 else -half[axis]) - pose[axis, 3]) / ray[axis]
+            if abs(ray[axis]) > 1e-9 else math.inf
+            for axis in (0, 1)
+        ]  # fmt: skip
+        axis = int(np.argmin(gaps))
+        spot = pose[:2, 3] + gaps[axis] * ray[:2]
+        sign = 1 if ray[axis] > 0 else -1
+        if (
+            abs(spot[1 - axis]) > half[1 - axis] - plan.half_m[0] - 0.05
+            or plan.height_m > room.room_m[2] - 1.2
+        ):
+            return None
+        spot[axis] = sign * (half[axis] - 0.031)
+        z = float(self.rng.uniform(0.9, room.room_m[2] - plan.height_m - 0.1))
+        yaw = [(-math.pi / 2, math.pi / 2), (0.0, math.pi)][axis][0 if sign > 0 else 1]
+        centre = np.array([*spot, z])
+        for other in room.things:
+            gap = math.dist(other.track.position_m[0, :2], spot)
+            if other.plan.place == "wall" and gap < plan.half_m[0] + other.plan.half_m[0] + 0.05:
+                return None
+        return self._thing(planned, motion.standing(self.spec.frames, centre, yaw))
+
+    def _on_support(self, planned: tuple[Blueprint, Look, float]) -> Thing | None:
+        """Something small on a table, a board, a seat."""
+        plan = planned[0]
+        reach = math.hypot(*plan.half_m)
+        carriers = [t for t in self.room.things if t.plan.supports and not t.moving and not t.on_top]
+        if not carriers or plan.place != "top":
+            return None
+        carrier = carriers[int(self.rng.integers(len(carriers)))]
+        x, y, z, half_x, half_y, clear = carrier.plan.supports[
+            int(self.rng.integers(len(carrier.plan.supports)))
+        ]
+        if plan.height_m > clear or reach > 1.15 * min(half_x, half_y) + 0.05:
+            return None
+        local = np.array([x + self.rng.uniform(-1, 1) * max(half_x - reach, 0),
+                          y + self.rng.uniform(-1, 1) * max(half_y - reach, 0), z])  # fmt: skip
+        centre = carrier.track.position_m[0] + carrier.track.rotation[0] @ local
+        for other in self.room.things:
+            beside = math.dist(other.track.position_m[0, :2], centre[:2]) > reach + other.radius_m
+            if other.on_top and abs(other.track.position_m[0, 2] - centre[2]) < 0.2 and not beside:
+                return None
+        track = motion.standing(self.spec.frames, centre, self._yaw())
+        return self._thing(planned, track, on_top=True)
+
+    def _standing(self, planned: tuple[Blueprint, Look, float], spot: np.ndarray, yaw: float) -> Thing | None:
+        plan = planned[0]
+        if not self._free(spot, math.hypot(*plan.half_m), (plan.half_m, yaw)):
+            return None
+        return self._thing(planned, motion.standing(self.spec.frames, [*spot, 0.0], yaw))
+
+    def _thing(self, planned: tuple[Blueprint, Look, float], track: motion.Track, **more: object) -> Thing:
+        plan, look, scale = planned
+        return Thing(plan, look, scale, size_word(scale), track, radius_m=math.hypot(*plan.half_m), **more)
+
+    # ---- what is free
+
+    def _inside(self, spot: np.ndarray, margin: float) -> bool:
+        return bool((np.abs(spot) <= np.array(self.room.room_m[:2]) / 2 - margin).all())
+
+    def _free(self, spot: np.ndarray, reach: float, rectangle: tuple | None = None) -> bool:
+        """Whether a footprint at a spot is in the room, off the camera's path and clear of what stands there."""
+        yaw = rectangle[1] if rectangle else 0.0
+        half = np.asarray(rectangle[0] if rectangle else (0.75 * reach, 0.75 * reach))
+        corners = _rectangle(spot, half, yaw)
+        if not (np.abs(corners) <= np.array(self.room.room_m[:2]) / 2).all():
+            return False
+        gap = np.sqrt(((self.room.poses[:, :2, 3] - spot) ** 2).sum(1)).min()
+        if gap < 0.7 * reach + 0.4:
+            return False
+        for other in self.room.things:
+            if other.on_top or other.plan.place in ("wall", "flat"):
+                continue
+            places = other.track.position_m[
+                :: max(1, self.spec.frames // 20) if other.moving else self.spec.frames
+            ]
+            if np.sqrt(((places[:, :2] - spot) ** 2).sum(1)).min() > reach + other.radius_m:
+                continue
+            if other.moving or _overlap(corners, _footprint(other)):
+                return False
+        return True
+
+    def _clear_line(self, start: np.ndarray, end: np.ndarray, reach: float) -> bool:
+        return all(self._free(start + (end - start) * share, reach) for share in np.linspace(0, 1, 12))
+
+    def _hidden(self, spot: np.ndarray, plan: Blueprint, until: int) -> bool:
+        """Whether an object there is outside the picture in every frame up to `until`."""
+        pinhole, reach = self.room.pinhole, math.hypot(*plan.half_m) + 0.05
+        points = np.array([[spot[0] + a * reach, spot[1] + b * reach, c]
+                           for a in (-1, 0, 1) for b in (-1, 0, 1) for c in (0, plan.height_m)])  # fmt: skip
+        for pose in self.room.poses[: until + 1]:
+            seen = project(points, pose, pinhole)
+            ahead = seen[:, 2] > 0
+            if (ahead & (np.abs(seen[:, 0] / pinhole.width - 0.5) < 0.55)).any():
+                return False
+        return True
+
+
+def set_minus(names: object, *without: tuple[str, ...]) -> list[str]:
+    """Names in their order, less those in any of the tuples."""
+    left_out = {name for group in without for name in group}
+    return [name for name in names if name not in left_out]
+
+
+def _rectangle(centre: np.ndarray, half: np.ndarray, yaw: float) -> np.ndarray:
+    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
+    return corners @ motion.turn_z(yaw)[:2, :2].T + np.asarray(centre)[:2]
+
+
+def _footprint(thing: Thing) -> np.ndarray:
+    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * np.asarray(thing.plan.half_m)
+    return corners @ thing.track.rotation[0, :2, :2].T + thing.track.position_m[0, :2]
+
+
+def _overlap(one: np.ndarray, two: np.ndarray) -> bool:
+    """Whether two convex quadrilaterals, corners in order, overlap (separating axes)."""
+    for shape in (one, two):
+        for k in range(2):
+            edge = shape[k + 1] - shape[k]
+            axis = np.array([-edge[1], edge[0]])
+            a, b = one @ axis, two @ axis
+            if a.max() <= b.min() or b.max() <= a.min():
+                return False
+    return True
