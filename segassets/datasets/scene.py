@@ -1,8 +1,9 @@
-"""A scene: one unit of footage (a video, a folder of pictures, a shard of an image set), whatever layout it came from.
+"""A scene: one unit of footage (a video, a folder of pictures, a shard of an image set), from whatever layout.
 
-Layouts make scenes, everything above reads them. A scene only describes: pictures are opened by `frames.FrameSource`,
-annotations become a mask table in `annotations.annotation_table`. Conventions are already the platform's own here:
-OpenCV camera axes, camera-to-world poses, pixel centres at +0.5, metres; the layout converted at the door.
+Layouts make scenes, everything above reads them. A scene only describes: pictures are opened by
+`frames.FrameSource`, annotations become a mask table in `annotations.annotation_table`. Conventions are already the
+platform's own here: OpenCV camera axes, camera-to-world poses, pixel centres at +0.5, metres; the layout converted
+at the door.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class Scene:
         annotations: called to read the annotations, lazily; None when the layout has none for this scene.
         excluded: what the layout left out while listing frames, counted by reason.
         inputs: further files the scene depends on (annotation files, poses), relative to the root.
-        identity: replaces the files' identity in `scene_fingerprint`, for footage made from a seed and a config.
+        identity: stands for the files in `scene_fingerprint`, for footage made from a seed and a config.
         extras: whatever else the layout knows (captions, source conventions, licence), JSON values.
     """
 
@@ -128,9 +129,9 @@ def split_uri(uri: str) -> tuple[str, int | None]:
 def scene_fingerprint(scene: Scene) -> str:
     """Identity of a scene's inputs: 16 hex digits that change when footage or annotations change.
 
-    Cheap by design: names, sizes and modification times of the files (or what the remote store reports for them, an
-    etag or checksum where it has one), the selection, and the frame facts; file contents are not read. A scene with
-    an `identity` is known by that instead of its files.
+    Cheap by design: names, sizes and modification times of the files (or what the remote store reports for them,
+    an etag or checksum where it has one), the selection, and the frame facts; file contents are not read. A scene
+    with an `identity` is known by that instead of its files.
     """
     from segassets.datasets.files import file_identities
 
@@ -138,7 +139,7 @@ def scene_fingerprint(scene: Scene) -> str:
     paths.update(dict.fromkeys(frame.depth_uri for frame in scene.frames if frame.depth_uri))
     paths.update(dict.fromkeys(scene.inputs))
     facts = [
-        (f.source_frame, f.uri, f.height, f.width, f.annotated, f.depth_uri, f.depth_scale_m, f.camera_to_world)
+        (f.source_frame, f.uri, f.height, f.width, f.annotated, f.fx_px, f.camera_to_world, f.depth_scale_m)
         for f in scene.frames
     ]
     files = scene.identity if scene.identity is not None else file_identities(scene.root, list(paths))
