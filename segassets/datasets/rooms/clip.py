@@ -183,15 +183,19 @@ class _Layout:
     def __init__(self, room: Room) -> None:
         self.things = room.things
         self.owner = [(index, part) for index, thing in enumerate(room.things) for part in thing.plan.solids]
-        self.object_ids = np.array([index + 1 for index, _ in self.owner], np.int32)
+        self.fixtures = room.fixtures
+        none = [0] * len(room.fixtures)
+        self.object_ids = np.array([index + 1 for index, _ in self.owner] + none, np.int32)
         parts = [PARTS_PER_OBJECT * (index + 1) + part.part + 1 for index, part in self.owner]
-        self.part_ids = np.array(parts, np.int32)
+        self.part_ids = np.array(parts + none, np.int32)
         self.rest = [motion.euler(part.angles_rad) for _, part in self.owner]
 
     def place(self, t: int) -> Placement:
         """Rotations and centres of all solids in frame t."""
-        rotation = np.zeros((len(self.owner), 3, 3))
-        centre = np.zeros((len(self.owner), 3))
+        rotation = np.zeros((len(self.object_ids), 3, 3))
+        centre = np.zeros((len(self.object_ids), 3))
+        for k, fixture in enumerate(self.fixtures, start=len(self.owner)):
+            rotation[k], centre[k] = fixture.rotation, fixture.centre_m
         for k, (index, part) in enumerate(self.owner):
             track = self.things[index].track
             turn, middle = self.rest[k], np.asarray(part.centre_m)
@@ -207,6 +211,7 @@ class _Layout:
 def _build_world(room: Room, spec: RoomSpec) -> tuple[World, _Layout]:
     layout = _Layout(room)
     materials = [room.things[index].look.slots[part.slot] for index, part in layout.owner]
+    materials += [fixture.material for fixture in room.fixtures]
     lights = list(room.lights)
     for index, thing in enumerate(room.things):
         if thing.plan.light is None or thing.moving:
@@ -217,7 +222,7 @@ def _build_world(room: Room, spec: RoomSpec) -> tuple[World, _Layout]:
         position = thing.track.position_m[0] + thing.track.rotation[0] @ np.array(thing.plan.light)
         glow = np.asarray(thing.look.slots["glow"].colours[0]) * 0.5 + 0.25
         lights.append(Light(np.round(position, 6), tuple(float(v) for v in np.round(glow, 4)), skip))
-    owners = np.array([index for index, _ in layout.owner], np.int64)
-    solids = [part.solid for _, part in layout.owner]
+    owners = layout.object_ids.astype(np.int64) - 1
+    solids = [part.solid for _, part in layout.owner] + [fixture.solid for fixture in room.fixtures]
     world = World(room.room_m, room.shell, solids, materials, owners, lights[:5], room.ambient, spec.shadows)
     return world, layout

@@ -10,6 +10,7 @@ import numpy as np
 from segassets.datasets.rooms import motion
 from segassets.datasets.rooms.camera import Pinhole, camera_path, draw_pinhole, project, ray_through
 from segassets.datasets.rooms.captions import size_word
+from segassets.datasets.rooms.fixtures import Fixture, draw_fixtures
 from segassets.datasets.rooms.furniture import OBJECT_CATEGORIES, Blueprint, build
 from segassets.datasets.rooms.render import Light
 from segassets.datasets.rooms.spec import RoomSpec
@@ -63,6 +64,7 @@ class Room:
     shell: list[Material]
     lights: list[Light]
     ambient: tuple
+    fixtures: list[Fixture]
     things: list[Thing] = field(default_factory=list)
 
 
@@ -77,7 +79,7 @@ def compose_room(spec: RoomSpec, rng: np.random.Generator) -> Room:
     pinhole = draw_pinhole(spec, rng)
     poses = camera_path(spec, rng, room_m)
     lights, ambient = draw_lights(rng, room_m, spec.lights)
-    room = Room(room_m, pinhole, poses, draw_shell(rng), lights, ambient)
+    room = Room(room_m, pinhole, poses, draw_shell(rng), lights, ambient, draw_fixtures(rng, room_m))
     _Furnisher(spec, rng, room).furnish()
     return room
 
@@ -167,7 +169,7 @@ class _Furnisher:
     def _small(self) -> Thing | None:
         in_front = self.rng.random() < self.spec.occlusion_fraction
         names = _TALL_THINGS if in_front else tuple(set_minus(OBJECT_CATEGORIES.values(), _LARGE, _HANGING))
-        planned = self._plan(names, 1.15 if in_front else 1.0)
+        planned = self._plan(names, 1.4 if in_front else 1.25)
         if planned[0].place in ("wall", "flat"):
             return None
         if not in_front and self.rng.random() < 0.6:
@@ -176,7 +178,7 @@ class _Furnisher:
         return None if spot is None else self._standing(planned, spot, self._yaw())
 
     def _moving(self) -> Thing | None:
-        planned = self._plan(_WALKING)
+        planned = self._plan(_WALKING, 1.2)
         plan, frames = planned[0], self.spec.frames
         spot = self._seen_spot()
         if spot is None or plan.place in ("wall", "flat"):
@@ -199,7 +201,7 @@ class _Furnisher:
     def _late(self) -> Thing | None:
         """An object that comes in: along the floor from outside the view, or from above."""
         frames = self.spec.frames
-        planned = self._plan(_WALKING if self.rng.random() < 0.7 else _TALL_THINGS)
+        planned = self._plan(_WALKING if self.rng.random() < 0.7 else _TALL_THINGS, 1.2)
         plan, reach = planned[0], math.hypot(*planned[0].half_m)
         if frames < 2 or plan.place in ("wall", "flat"):
             return None
@@ -233,7 +235,7 @@ class _Furnisher:
         t = int(self.rng.integers(last)) if frame is None else frame
         pose = self.room.poses[t]
         for _ in range(10):
-            u, v = self.rng.uniform(0.05, 0.95) * pinhole.width, self.rng.uniform(0.3, 0.98) * pinhole.height
+            u, v = self.rng.uniform(0.08, 0.92) * pinhole.width, self.rng.uniform(0.4, 1.05) * pinhole.height
             ray = ray_through(pinhole, pose, u, v)
             if ray[2] > -0.02:
                 continue
@@ -250,7 +252,7 @@ class _Furnisher:
             return self._seen_spot()
         target = others[int(self.rng.integers(len(others)))].track.position_m[0, :2]
         camera = self.room.poses[int(self.rng.integers(min(self.spec.frames, 12))), :2, 3]
-        spot = camera + (target - camera) * self.rng.uniform(0.4, 0.85) + self.rng.normal(0, 0.07, 2)
+        spot = camera + (target - camera) * self.rng.uniform(0.45, 0.85) + self.rng.normal(0, 0.05, 2)
         return np.round(spot, 6) if math.dist(spot, camera) >= self.spec.distance_m[0] * 0.8 else None
 
     def _pushed_to_wall(self, spot: np.ndarray, plan: Blueprint) -> tuple[np.ndarray, float]:

@@ -19,6 +19,7 @@ _NEAR_M = 0.05
 _CORNERS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)
 # Neighbouring pixels whose grey values (0..1) differ by more than this get four colour samples.
 _EDGE = 0.06
+_SUBPIXEL = ((-0.25, -0.125), (0.125, -0.25), (0.25, 0.125), (-0.125, 0.25))
 
 
 @dataclass
@@ -38,7 +39,7 @@ class World:
         room_m: Width, length and height; the floor is centred on the origin.
         shell: Materials of the walls at -x, +x, -y, +y, the floor and the ceiling.
         solids: All solids; object_index and material run in parallel.
-        object_index: (P,) from 0.
+        object_index: (P,) from 0; -1 for what belongs to the room and casts no shadow.
         ambient: Colours of the light from below and from above.
     """
 
@@ -83,12 +84,13 @@ def look_at_frame(world: World, place: Placement, pose: np.ndarray, pinhole: Pin
     depth, _ = _shell(world, pose, np.broadcast_to(dx, (height, width)), np.broadcast_to(dy, (height, width)))
     shell_depth = depth.copy()
     solid = np.full((height, width), -1, np.int32)
-    objects = int(world.object_index.max()) + 1 if len(world.solids) else 0
+    objects = int(world.object_index.max(initial=-1)) + 1
     silhouettes = np.zeros((objects, height, width), bool)
     for index, (x0, x1, y0, y1) in _screen_boxes(world, place, pose, pinhole):
         rows, columns = slice(y0, y1), slice(x0, x1)
         t = _hit(world, place, pose, index, dx[:, columns], dy[rows])
-        silhouettes[world.object_index[index], rows, columns] |= t < shell_depth[rows, columns]
+        if world.object_index[index] >= 0:
+            silhouettes[world.object_index[index], rows, columns] |= t < shell_depth[rows, columns]
         nearer = t < depth[rows, columns]
         np.copyto(depth[rows, columns], t, where=nearer)
         np.copyto(solid[rows, columns], np.int32(index), where=nearer)
@@ -176,13 +178,12 @@ def colour_frame(
     if not antialias:
         return picture
     edge = np.flatnonzero(_edges(picture, sight.solid))
-    total = np.zeros((len(edge), 3), _F)
-    for du, dv in ((-0.25, -0.125), (0.125, -0.25), (0.25, 0.125), (-0.125, 0.25)):
-        fine_u, fine_v = u[edge] + _F(du), v[edge] + _F(dv)
-        solid, depth = _cast(world, place, pose, pinhole, fine_u, fine_v)
-        sample = np.stack(_shade(world, place, pose, pinhole, fine_u, fine_v, solid, depth), -1)
-        total += np.minimum(sample, _F(4))
-    picture.reshape(-1, 3)[edge] = total * _F(0.25)
+    fine_u = np.concatenate([u[edge] + _F(du) for du, _ in _SUBPIXEL])
+    fine_v = np.concatenate([v[edge] + _F(dv) for _, dv in _SUBPIXEL])
+    solid, depth = _cast(world, place, pose, pinhole, fine_u, fine_v)
+    samples = np.stack(_shade(world, place, pose, pinhole, fine_u, fine_v, solid, depth), -1)
+    one, two, three, four = np.minimum(samples, _F(4)).reshape(4, len(edge), 3)
+    picture.reshape(-1, 3)[edge] = (one + two + three + four) * _F(0.25)
     return picture
 
 
@@ -313,7 +314,7 @@ def _cast_shadows(
     half = np.array([solid.half_m for solid in world.solids])
     radius = np.sqrt((half * half).sum(1)) * 1.001 + 1e-3
     rays = np.stack(ray, 1)
-    for thing in range(int(world.object_index.max()) + 1):
+    for thing in range(int(world.object_index.max(initial=-1)) + 1):
         members = np.flatnonzero(world.object_index == thing)
         centre, reach = _bounding_sphere(middle[members], radius[members])
         near = np.flatnonzero(lit & _passes(rays, length, centre, reach))

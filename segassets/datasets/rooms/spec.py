@@ -55,7 +55,7 @@ class RoomSpec(BaseModel):
     )
     jitter_deg: float = Field(0.35, ge=0, description="Shake of the camera's direction, in degrees.")
     distance_m: tuple[float, float] = Field(
-        (1.0, 4.5), description="Range of the distance from the camera at which objects are put, in metres."
+        (0.9, 3.6), description="Range of the distance from the camera at which objects are put, in metres."
     )
 
     lights: tuple[int, int] = Field((1, 3), description="Range of the number of lights, lamps not counted.")
@@ -90,7 +90,7 @@ class RoomSpec(BaseModel):
             )
         if not all(16 <= side <= 4096 for side in self.size_px):
             raise ValueError(f"size_px: expected (height, width) of 16 to 4096 each, found {self.size_px}")
-        if not (10 <= self.fov_deg[0] and self.fov_deg[1] <= 120):
+        if not (self.fov_deg[0] >= 10 and self.fov_deg[1] <= 120):
             raise ValueError(f"fov_deg: expected a range within 10 to 120 degrees, found {self.fov_deg}")
         if self.room_m[0] < 2.5 or self.height_m[0] < 2.0:
             raise ValueError(

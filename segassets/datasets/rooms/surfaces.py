@@ -102,6 +102,13 @@ def draw_shell(rng: np.random.Generator) -> list[Material]:
     return [*walls, _floor(rng), Material("plain", (draw_any_colour(rng, 0.65, 0.98),), grain=0.05)]
 
 
+def _muted(rng: np.random.Generator, low: float, high: float) -> tuple[float, float, float]:
+    """A wall or floor colour: mostly near grey, at times strong."""
+    strong = draw_any_colour(rng, low, high)
+    grey, keep = sum(strong) / 3, float(rng.choice([0.1, 0.25, 0.4, 1.0]))
+    return tuple(float(grey + (value - grey) * keep) for value in strong)
+
+
 def _wall(rng: np.random.Generator) -> Material:
     tint = (
         draw_any_colour(rng, 0.35, 0.95)
@@ -126,7 +133,7 @@ def _wall(rng: np.random.Generator) -> Material:
 def _floor(rng: np.random.Generator) -> Material:
     pattern = str(rng.choice(["planks", "planks", "planks", "tiles", "tiles", "checked", "speckled", "abstract",
                               "marbled", "plain"]))  # fmt: skip
-    base = draw_colour(rng, "brown") if rng.random() < 0.5 else draw_any_colour(rng, 0.2, 0.8)
+    base = draw_colour(rng, "brown") if rng.random() < 0.5 else _muted(rng, 0.2, 0.8)
     base = tuple(float(value) for value in np.minimum(np.asarray(base) * rng.uniform(0.8, 2.0), 0.9))
     shift = rng.uniform(0.4, 0.8)
     second = tuple(value * shift for value in base)
@@ -134,7 +141,7 @@ def _floor(rng: np.random.Generator) -> Material:
         pattern, rng.uniform(0.2, 0.8)
     )
     phase = tuple(float(value) for value in np.round(rng.uniform(1, 9, 3), 3))
-    colours = (base, second, draw_any_colour(rng, 0.2, 0.8), draw_any_colour(rng, 0.2, 0.8))
+    colours = (base, second, _muted(rng, 0.2, 0.8), _muted(rng, 0.2, 0.8))
     return Material(
         pattern, colours, float(period), phase, grain=float(rng.uniform(0.05, 0.4)),
         gloss=float(rng.choice([0.0, 0.0, 0.15])),
