@@ -1,9 +1,9 @@
-"""A scene: one unit of footage (a video, a folder of pictures, a shard of an image set), from whatever layout.
+"""A scene: one unit of footage, whatever its layout: a video, a folder of pictures, a shard of images.
 
 Layouts make scenes, everything above reads them. A scene only describes: pictures are opened by
-`frames.FrameSource`, annotations become a mask table in `annotations.annotation_table`. Conventions are already the
-platform's own here: OpenCV camera axes, camera-to-world poses, pixel centres at +0.5, metres; the layout converted
-at the door.
+`frames.FrameSource`, annotations become a mask table in `annotations.annotation_table`. Conventions are
+already the platform's own here (OpenCV camera axes, camera-to-world poses, pixel centres at +0.5, metres):
+the layout converted at the door.
 """
 
 from __future__ import annotations
@@ -129,9 +129,9 @@ def split_uri(uri: str) -> tuple[str, int | None]:
 def scene_fingerprint(scene: Scene) -> str:
     """Identity of a scene's inputs: 16 hex digits that change when footage or annotations change.
 
-    Cheap by design: names, sizes and modification times of the files (or what the remote store reports for them,
-    an etag or checksum where it has one), the selection, and the frame facts; file contents are not read. A scene
-    with an `identity` is known by that instead of its files.
+    Cheap by design: names, sizes and modification times of the files (or what the remote store reports for
+    them, an etag or checksum where it has one), the selection, and the frame facts; file contents are not
+    read. A scene with an `identity` is known by that instead of its files.
     """
     from segassets.datasets.files import file_identities
 

@@ -1,4 +1,4 @@
-"""Pictures in and out: RGB, label maps and sizes from files, local or behind an fsspec URL; PNG written whole.
+"""Pictures in and out: RGB, label maps and sizes from files, local or behind an fsspec URL; PNG out.
 
 EXIF orientation is not applied: annotations, poses and intrinsics are given for the stored pixels.
 """
@@ -18,10 +18,9 @@ from PIL import Image, UnidentifiedImageError
 from segassets.errors import BadInput, MissingInput
 from segassets.storage.atomic import write_bytes
 
-PICTURE_SUFFIXES = frozenset(
-    [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".jp2", ".avif"]
-    + [".ppm", ".pgm", ".pnm"]
-)
+_JPEG = {".jpg", ".jpeg", ".jpe", ".jfif"}
+_OTHERS = {".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".jp2", ".avif", ".ppm", ".pgm", ".pnm"}
+PICTURE_SUFFIXES = _JPEG | _OTHERS
 _HEADER_BYTES = 1 << 16  # a header, with its EXIF block, fits; else the whole file is read
 _FAILURES = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
@@ -37,8 +36,8 @@ def is_picture(name: str) -> bool:
 def read_picture(path: PathLike) -> np.ndarray:
     """The picture as RGB uint8 (H, W, 3).
 
-    Gray and palette pictures are spread to three channels, 16-bit values divided by 257, transparency laid over
-    black, the first frame taken of an animation.
+    Gray and palette pictures are spread to three channels, 16-bit values divided by 257, transparency laid
+    over black, the first frame taken of an animation.
 
     Args:
         path: local path, fsspec URL or UPath.
