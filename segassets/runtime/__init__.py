@@ -1,0 +1,1 @@
+"""What a run cost and how it went: memory peaks, environment, timings, history. No Dagster here."""

@@ -1,0 +1,138 @@
+"""One run's configuration: every field a YAML in `configs/runs/` may hold, with its meaning and default."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import Field
+
+from segassets.errors import BadConfig
+from segassets.proposals.config import CandidateConfig, FilterConfig
+from segassets.reports.config import ComparisonConfig, ReportConfig
+from segassets.storage.keys import check_scene_key
+from segassets.strict import StrictModel
+from segassets.tracking.config import TrackingConfig
+
+_SLICE = re.compile(r"-?\d*:-?\d*(:-?\d*)?")
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+
+
+class SceneRange(StrictModel):
+    """Scenes from `start` to `end` of each dataset, both included, in lexical order of their names."""
+
+    start: str | None = Field(None, description="First scene; empty for the dataset's first.")
+    end: str | None = Field(None, description="Last scene, included; empty for the dataset's last.")
+
+
+def _form(value: Any) -> str:
+    if isinstance(value, (dict, SceneRange)):
+        return "range"
+    return "all" if value == "all" else "list"
+
+
+SceneSelection = Annotated[
+    Annotated[Literal["all"], pydantic.Tag("all")]
+    | Annotated[list[str], pydantic.Tag("list")]
+    | Annotated[SceneRange, pydantic.Tag("range")],
+    pydantic.Discriminator(_form),
+]
+
+
+class StageToggles(StrictModel):
+    """Which assets a run makes; where one is switched off, a stored one is used."""
+
+    frames: bool = Field(True, description="Make the table of the selected frames.")
+    coco_masks: bool = Field(True, description="Make the mask table of the scene's annotations.")
+    mask_candidates: bool = Field(True, description="Propose masks by level on keyframes.")
+    filtered_masks: bool = Field(True, description="Filter candidates by area, stability and overlap.")
+    sam2_tracks: bool = Field(True, description="Follow the filtered masks through the scene.")
+    track_comparison: bool = Field(True, description="Render tracks over the frames.")
+    scene_report: bool = Field(True, description="Write the HTML and Markdown report.")
+
+    def selected(self) -> list[str]:
+        """Names of the assets to make, upstream first."""
+        return [name for name in type(self).model_fields if getattr(self, name)]
+
+
+class Settings(StrictModel):
+    """One run: which scenes, which settings for each stage, where results go.
+
+    `levels`, `keyframe_stride`, `min_area`, `stability` and `max_propagate` may be written at the top level:
+    short names of fields of the sections, listed in `segassets.config.load.SHORT_NAMES`.
+    """
+
+    name: str = Field("run", description="Name of the experiment; appears in the run history and as {name}.")
+    tag: str = Field("main", description="Experiment tag; results of two tags live side by side.")
+    output_root: str = Field(
+        ".segassets/artifacts",
+        description="Folder or fsspec URL of the results; {name} stands for the experiment's name.",
+    )
+    datasets: list[str] = Field([], description="Datasets (names in configs/datasets/) the scenes come from.")
+    scenes: SceneSelection = Field(
+        "all", description="'all', a list of scene keys or names, or {start, end} (included, lexical)."
+    )
+    frames: str | None = Field(
+        None, description="Frame selection start:end:step with Python's meaning; empty for the dataset's own."
+    )
+    model: str = Field("nano", description="Name of a model in configs/models/.")
+    device: str | None = Field(None, description="auto, cpu, cuda or cuda:<i>; empty for the model's own.")
+    precision: Literal["fp32", "bf16", "fp16"] | None = Field(None, description="Empty for the model's own.")
+    candidates: CandidateConfig = Field(CandidateConfig(), description="How masks are proposed on keyframes.")
+    filtering: FilterConfig = Field(FilterConfig(), description="Which candidates are kept.")
+    tracking: TrackingConfig = Field(TrackingConfig(), description="How masks become tracks.")
+    comparison: ComparisonConfig = Field(ComparisonConfig(), description="Comparison renders.")
+    report: ReportConfig = Field(ReportConfig(), description="Scene reports.")
+    stages: StageToggles = Field(StageToggles(), description="Which assets this run makes.")
+    scenes_per_batch: int = Field(8, ge=1, description="Scenes that share one Dagster run and one model.")
+    parallel_scenes: int = Field(1, ge=1, description="Processes that work on different scenes at a time.")
+    wait_s: float = Field(0.0, ge=0, description="Seconds to wait for another process that holds a scene.")
+    memory_events: str | None = Field(
+        None, description="cgroup memory.events file to watch; empty for this process's own."
+    )
+
+    @pydantic.field_validator("tag", "name")
+    @classmethod
+    def _is_key(cls, value: str) -> str:
+        return _as_value_error(check_scene_key, value)
+
+    @pydantic.field_validator("scenes", "datasets", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if _is_listing(value) else value
+
+    @pydantic.field_validator("frames", mode="before")
+    @classmethod
+    def _slice(cls, value: Any) -> Any:
+        if isinstance(value, dict) and set(value) <= {"start", "end", "step"}:
+            parts = [value.get(part) for part in ("start", "end", "step")]
+            value = ":".join("" if part is None else str(part) for part in parts)
+        if value is None or value == "":
+            return None
+        if not isinstance(value, str) or not _SLICE.fullmatch(value) or value.endswith(":0"):
+            raise ValueError("expected start:end:step as in a Python slice, e.g. '0:200:5' or '::-1'")
+        return value
+
+    @pydantic.field_validator("device")
+    @classmethod
+    def _device(cls, value: str | None) -> str | None:
+        if value is not None and not _DEVICE.fullmatch(value):
+            raise ValueError("expected auto, cpu, cuda or cuda:<i>")
+        return value
+
+    @property
+    def root(self) -> str:
+        """The output root with its placeholder filled."""
+        return self.output_root.replace("{name}", self.name)
+
+
+def _is_listing(value: Any) -> bool:
+    return isinstance(value, str) and value != "all"
+
+
+def _as_value_error(check, value: str) -> str:
+    try:
+        return check(value)
+    except BadConfig as error:
+        raise ValueError(str(error)) from None

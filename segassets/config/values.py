@@ -1,0 +1,46 @@
+"""Text from the command line or the environment as the value a field takes."""
+
+from __future__ import annotations
+
+import types
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from segassets.yaml_text import load_yaml
+
+_NOTHING = ("", "null", "none", "~")
+
+
+def parse_value(text: str, annotation: Any, where: str) -> Any:
+    """`text` read for a field of type `annotation`.
+
+    A field of text keeps it (`frames=10:50:2`, `tag=2024`); a list may be written `2,4,6`; the rest is YAML.
+
+    Raises:
+        BadConfig: it is not YAML.
+    """
+    arms = _arms(annotation)
+    if text.strip().lower() in _NOTHING and type(None) in arms:
+        return None
+    if text.lstrip().startswith(("[", "{")):
+        return load_yaml(text, where)
+    if any(arm is str or get_origin(arm) is Literal for arm in arms) and not _is_scalar_choice(text, arms):
+        return text
+    item = next((get_args(arm)[0] for arm in arms if get_origin(arm) in (list, tuple, set)), None)
+    if item is not None:
+        return [parse_value(part.strip(), item, where) for part in text.split(",") if part.strip()]
+    return load_yaml(text, where)
+
+
+def _is_scalar_choice(text: str, arms: list[Any]) -> bool:
+    """Whether another arm (a number, true/false) reads `text` better than the textual one."""
+    value = load_yaml(text, "value") if text.strip() else text
+    return any(isinstance(arm, type) and arm is not str and isinstance(value, arm) for arm in arms)
+
+
+def _arms(annotation: Any) -> list[Any]:
+    """The alternatives of a union, annotations removed."""
+    if get_origin(annotation) is Annotated:
+        return _arms(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [arm for part in get_args(annotation) for arm in _arms(part)]
+    return [annotation]
