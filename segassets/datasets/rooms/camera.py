@@ -1,4 +1,4 @@
-"""Camera paths through a room: smooth turning and travel with a slight shake, and the pinhole that sees it."""
+"""Camera paths through a room: smooth turning and travel with a slight shake, and the pinhole."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _rotated(vector: np.ndarray, angle: float) -> np.ndarray:
 
 
 def project(points: np.ndarray, pose: np.ndarray, pinhole: Pinhole) -> np.ndarray:
-    """(N, 3) world points -> (N, 3): u, v in pixels and depth in metres (u, v mean nothing where depth <= 0)."""
+    """(N, 3) world points -> (N, 3): u, v in pixels, depth in metres (no meaning where depth <= 0)."""
     local = (points - pose[:3, 3]) @ pose[:3, :3]
     z = local[:, 2]
     safe = np.where(np.abs(z) < 1e-9, 1e-9, z)

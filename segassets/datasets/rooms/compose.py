@@ -99,10 +99,10 @@ class _Furnisher:
     def furnish(self) -> None:
         """Draw the number of objects, then their kinds and places."""
         count = int(self.rng.integers(self.spec.objects_min, self.spec.objects_max + 1))
-        late = int(round(count * self.spec.late_fraction))
-        moving = min(int(round(count * self.spec.moving_fraction)), count - late)
+        late = round(count * self.spec.late_fraction)
+        moving = min(round(count * self.spec.moving_fraction), count - late)
         standing = count - late - moving
-        large = int(round(standing * self.rng.uniform(0.35, 0.6)))
+        large = round(standing * float(self.rng.uniform(0.35, 0.6)))
         kinds = ["hanging" if self.rng.random() < 0.2 else "large" for _ in range(large)]
         kinds += ["small"] * (standing - large) + ["moving"] * moving + ["late"] * late
         for kind in kinds:
@@ -119,8 +119,8 @@ class _Furnisher:
         """The last resort of a full room: something small wherever there is a gap."""
         for attempt in range(400):
             limit = np.array(self.room.room_m[:2]) / 2 - 0.2
-            thing = self._standing(self._plan(("sphere", "cylinder", "cup"), 0.995**attempt * 0.8),
-                                   self.rng.uniform(-limit, limit), float(self.rng.uniform(0, 6.28)))  # fmt: skip
+            planned = self._plan(("sphere", "cylinder", "cup"), 0.995**attempt * 0.8)
+            thing = self._standing(planned, self.rng.uniform(-limit, limit), self._yaw())
             if thing is not None:
                 return thing
         raise BadConfig(
@@ -332,7 +332,7 @@ class _Furnisher:
         return bool((np.abs(spot) <= np.array(self.room.room_m[:2]) / 2 - margin).all())
 
     def _free(self, spot: np.ndarray, reach: float, rectangle: tuple | None = None) -> bool:
-        """Whether a footprint at a spot is in the room, off the camera's path and clear of what stands there."""
+        """Whether a footprint at a spot is in the room, off the camera's path and clear of other things."""
         yaw = rectangle[1] if rectangle else 0.0
         half = np.asarray(rectangle[0] if rectangle else (0.75 * reach, 0.75 * reach))
         corners = _rectangle(spot, half, yaw)

@@ -1,4 +1,4 @@
-"""How hard a room is to segment and track: how much is hidden, and how far a first mask that stays put gets."""
+"""How hard a room is to segment and track: how much is hidden, how far a first mask that stays put gets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MIN_AREA_FRACTION = 0.005
 
 
 def partly_hidden(clip: RoomClip) -> np.ndarray:
-    """(T, N) float: 1 where something hides more than a tenth of the object, 0 where not, nan out of the picture."""
+    """(T, N) float: 1 where more than a tenth of the object is hidden, 0 where not, nan out of the picture."""
     share = clip.visibility
     return np.where(np.isnan(share), np.nan, (share < HIDDEN_BELOW).astype(float))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,9 +11,9 @@ from segassets.datasets.rooms.spec import RoomSpec
 _F = np.float32
 
 
-@dataclass
+@dataclass(frozen=True)
 class Film:
-    """One camera's rendering of light; `gain` is set by the first frame it develops."""
+    """One camera's rendering of light."""
 
     target: float
     balance: np.ndarray
@@ -22,7 +22,7 @@ class Film:
     blur: float
     noise: float
     drift: float
-    gain: float | None = field(default=None)
+    gain: float = 1.0
 
 
 def draw_film(spec: RoomSpec, rng: np.random.Generator) -> Film:
@@ -39,11 +39,14 @@ def draw_film(spec: RoomSpec, rng: np.random.Generator) -> Film:
     )
 
 
+def expose_for(film: Film, light: np.ndarray) -> Film:
+    """The film with the gain that brings (H, W, 3) linear light to the film's mean level."""
+    mean = float(np.minimum(light[..., 1], _F(1)).astype(np.float64).mean())
+    return replace(film, gain=round(film.target / max(mean, 1e-3), 3))
+
+
 def develop(light: np.ndarray, film: Film, rng: np.random.Generator, frame: int) -> np.ndarray:
     """(H, W, 3) float32 linear light -> uint8; noise from rng."""
-    if film.gain is None:
-        mean = float(np.minimum(light[..., 1], _F(1)).astype(np.float64).mean())
-        film.gain = round(film.target / max(mean, 1e-3), 3)
     exposed = light * (film.balance * _F(film.gain * max(1 + film.drift * frame, 0.5)))
     # Highlights roll off instead of clipping; a square root stands for the display's gamma.
     exposed = exposed * (_F(1) + exposed * _F(0.15)) / (_F(1) + exposed * _F(0.6))

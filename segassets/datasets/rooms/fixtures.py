@@ -1,4 +1,4 @@
-"""What belongs to the room itself and is no object: skirting boards, a door, a window, a beam, a stripe of paint."""
+"""What belongs to the room itself and is no object: skirting boards, a door, a window, a beam, a stripe."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ OBJECT_CATEGORIES: dict[int, str] = dict(
     enumerate(
         (
             "table", "chair", "sofa", "bed", "lamp", "shelf", "cabinet", "plant", "sphere", "box", "cylinder",
-            "cone", "vase", "stool", "monitor", "bin", "bottle", "cup", "books", "teddy", "dog", "car", "picture",
-            "rug", "cushion", "mushroom", "tower", "figure",
+            "cone", "vase", "stool", "monitor", "bin", "bottle", "cup", "books", "teddy", "dog", "car",
+            "picture", "rug", "cushion", "mushroom", "tower", "figure",
         ),
         start=1,
     )

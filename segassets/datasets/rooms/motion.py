@@ -53,7 +53,7 @@ def turning(frames: int, position: np.ndarray, yaw: float, rate: float, bob_m: f
 
 
 def along(path_xy: np.ndarray, z: float, rolling_radius: float, stride_m: float = 0.12) -> Track:
-    """An object that follows a path with its front (-y) ahead, rolling where it is a ball, else swinging limbs.
+    """An object that follows a path, front (-y) ahead, rolling where it is a ball, else swinging limbs.
 
     Args:
         path_xy: (T, 2) positions of its base centre.

@@ -94,7 +94,7 @@ class RoomSpec(BaseModel):
             raise ValueError(f"fov_deg: expected a range within 10 to 120 degrees, found {self.fov_deg}")
         if self.room_m[0] < 2.5 or self.height_m[0] < 2.0:
             raise ValueError(
-                f"room_m, height_m: expected at least 2.5 and 2.0 metres, found {self.room_m}, {self.height_m}"
+                f"room_m, height_m: expected at least 2.5 and 2 metres, found {self.room_m}, {self.height_m}"
             )
         if self.noise[0] < 0 or self.lights[0] < 0 or self.distance_m[0] <= 0.2:
             raise ValueError("noise and lights must not be negative, distance_m must start above 0.2 m")
@@ -102,5 +102,6 @@ class RoomSpec(BaseModel):
 
 
 _RANGES = (
-    "fov_deg", "room_m", "height_m", "object_speed_m", "turn_deg", "travel_m", "distance_m", "lights", "noise",
+    "fov_deg", "room_m", "height_m", "object_speed_m", "turn_deg", "travel_m", "distance_m", "lights",
+    "noise",
 )  # fmt: skip

@@ -119,8 +119,8 @@ def _wall(rng: np.random.Generator) -> Material:
     second = tuple(float(min(value * shift, 1)) for value in tint)
     pattern = str(
         rng.choice(
-            ["plain", "plain", "striped", "bricks", "marbled", "plaid", "dotted", "tiles", "speckled", "checked",
-             "abstract"]
+            ["plain", "plain", "striped", "bricks", "marbled", "plaid", "dotted", "tiles", "speckled",
+             "checked", "abstract"]
         )
     )  # fmt: skip
     phase = tuple(float(value) for value in np.round(rng.uniform(1, 9, 3), 3))
@@ -131,8 +131,8 @@ def _wall(rng: np.random.Generator) -> Material:
 
 
 def _floor(rng: np.random.Generator) -> Material:
-    pattern = str(rng.choice(["planks", "planks", "planks", "tiles", "tiles", "checked", "speckled", "abstract",
-                              "marbled", "plain"]))  # fmt: skip
+    pattern = str(rng.choice(["planks", "planks", "planks", "tiles", "tiles", "checked", "speckled",
+                              "abstract", "marbled", "plain"]))  # fmt: skip
     base = draw_colour(rng, "brown") if rng.random() < 0.5 else _muted(rng, 0.2, 0.8)
     base = tuple(float(value) for value in np.minimum(np.asarray(base) * rng.uniform(0.8, 2.0), 0.9))
     shift = rng.uniform(0.4, 0.8)
