@@ -36,6 +36,13 @@ def encode_batch(masks: np.ndarray) -> list[str]:
     return [item["counts"].decode("ascii") for item in coco.encode(columns)]
 
 
+def encode_columns(masks: np.ndarray) -> list[str]:
+    """Counts of uint8 masks given transposed, (N, W, H) in C order: RLE's own byte order, so nothing is copied."""
+    if len(masks) == 0:
+        return []
+    return [item["counts"].decode("ascii") for item in coco.encode(masks.transpose(2, 1, 0))]
+
+
 def decode(counts: str, height: int, width: int) -> np.ndarray:
     """Boolean mask (H, W) of counts already known to be sound."""
     return decode_batch([counts], height, width)[0]

@@ -1,0 +1,1 @@
+"""Instances through time: candidates on keyframes become tracks with stable ids, in one pass over the footage."""

@@ -1,0 +1,63 @@
+"""From the network's low-resolution logits to compressed masks at the frame's own size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from segassets.masks import rle
+from segassets.models.streaming import StepOutput
+
+_STABILITY_OFFSET = 1.0
+
+
+@dataclass(frozen=True)
+class TrackedMask:
+    """One object's mask on one frame.
+
+    Attributes:
+        score: predicted IoU times the probability that the object is in view.
+        stability: IoU of the mask thresholded at +1 and at -1.
+    """
+
+    rle_counts: str
+    area: int
+    score: float
+    predicted_iou: float
+    stability: float
+
+
+@torch.inference_mode()
+def to_masks(output: StepOutput, height: int, width: int, min_area: int = 1) -> list[TrackedMask | None]:
+    """Masks of B objects at (height, width); None where an object is absent."""
+    logits = output.logits
+    present = torch.nonzero(logits.flatten(1).amax(1) > 0).flatten().tolist()
+    masks: list[TrackedMask | None] = [None] * len(logits)
+    if not present:
+        return masks
+    chosen = logits[present]
+    # transposed, so that the bytes already lie in the column-major order of RLE
+    full = F.interpolate(
+        chosen.transpose(1, 2)[:, None], size=(width, height), mode="bilinear", align_corners=False
+    )
+    counts = rle.encode_columns((full[:, 0] > 0).to(torch.uint8).cpu().numpy())
+    areas = rle.areas(counts, height, width)
+    iou = output.predicted_iou[present].cpu()
+    score = iou * output.objectness[present].cpu()
+    stability = _stability(chosen).cpu()
+    for position, at in enumerate(present):
+        if areas[position] >= min_area:
+            masks[at] = TrackedMask(
+                counts[position], int(areas[position]), float(score[position]), float(iou[position]),
+                float(stability[position]),
+            )
+    return masks
+
+
+def _stability(logits: torch.Tensor) -> torch.Tensor:
+    """IoU of the masks at a raised and a lowered threshold (B,); the raised one lies inside the lowered one."""
+    inner = (logits > _STABILITY_OFFSET).sum((1, 2))
+    outer = (logits > -_STABILITY_OFFSET).sum((1, 2)).clamp(min=1)
+    return inner / outer
