@@ -15,7 +15,7 @@ from segassets.config.values import parse_value
 from segassets.configs_dir import configs_dir
 from segassets.errors import BadConfig, MissingInput, did_you_mean
 from segassets.strict import parse, section_at
-from segassets.yaml_text import read_yaml
+from segassets.yaml_files import read_yaml
 
 PREFIX = "SEGASSETS_"
 SHORT_NAMES = {
@@ -91,7 +91,10 @@ def find_config(config: str | Path) -> Path:
 
 def yaml_layer(path: Path) -> Layer:
     """Values of a YAML file, short names resolved."""
-    return Layer(str(path), _resolve_short_names(read_yaml(path), str(path)))
+    data = {} if (found := read_yaml(path)) is None else found
+    if not isinstance(data, dict):
+        raise BadConfig(f"{path}: expected keys and values, found {type(data).__name__}")
+    return Layer(str(path), _resolve_short_names(data, str(path)))
 
 
 def environment_layer(environ: Mapping[str, str]) -> Layer:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import Field
 
+from segassets.datasets.config import SceneRange, parse_frames
 from segassets.errors import BadConfig
 from segassets.proposals.config import CandidateConfig, FilterConfig
 from segassets.reports.config import ComparisonConfig, ReportConfig
@@ -15,15 +17,7 @@ from segassets.storage.keys import check_scene_key
 from segassets.strict import StrictModel
 from segassets.tracking.config import TrackingConfig
 
-_SLICE = re.compile(r"-?\d*:-?\d*(:-?\d*)?")
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
-
-
-class SceneRange(StrictModel):
-    """Scenes from `start` to `end` of each dataset, both included, in lexical order of their names."""
-
-    start: str | None = Field(None, description="First scene; empty for the dataset's first.")
-    end: str | None = Field(None, description="Last scene, included; empty for the dataset's last.")
 
 
 def _form(value: Any) -> str:
@@ -110,8 +104,8 @@ class Settings(StrictModel):
             value = ":".join("" if part is None else str(part) for part in parts)
         if value is None or value == "":
             return None
-        if not isinstance(value, str) or not _SLICE.fullmatch(value) or value.endswith(":0"):
-            raise ValueError("expected start:end:step as in a Python slice, e.g. '0:200:5' or '::-1'")
+        if isinstance(value, str):
+            _as_value_error(parse_frames, value)
         return value
 
     @pydantic.field_validator("device")
@@ -131,7 +125,7 @@ def _is_listing(value: Any) -> bool:
     return isinstance(value, str) and value != "all"
 
 
-def _as_value_error(check, value: str) -> str:
+def _as_value_error(check: Callable[[str], Any], value: str) -> Any:
     try:
         return check(value)
     except BadConfig as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from segassets.yaml_text import load_yaml
+from segassets.yaml_files import parse_yaml
 
 _NOTHING = ("", "null", "none", "~")
 
@@ -22,18 +22,18 @@ def parse_value(text: str, annotation: Any, where: str) -> Any:
     if text.strip().lower() in _NOTHING and type(None) in arms:
         return None
     if text.lstrip().startswith(("[", "{")):
-        return load_yaml(text, where)
+        return parse_yaml(text, where)
     if any(arm is str or get_origin(arm) is Literal for arm in arms) and not _is_scalar_choice(text, arms):
         return text
     item = next((get_args(arm)[0] for arm in arms if get_origin(arm) in (list, tuple, set)), None)
     if item is not None:
         return [parse_value(part.strip(), item, where) for part in text.split(",") if part.strip()]
-    return load_yaml(text, where)
+    return parse_yaml(text, where)
 
 
 def _is_scalar_choice(text: str, arms: list[Any]) -> bool:
     """Whether another arm (a number, true/false) reads `text` better than the textual one."""
-    value = load_yaml(text, "value") if text.strip() else text
+    value = parse_yaml(text, "value") if text.strip() else text
     return any(isinstance(arm, type) and arm is not str and isinstance(value, arm) for arm in arms)
 
 
