@@ -82,7 +82,7 @@ def _candidates(membership: Path, mount: Path) -> list[Path]:
         _, controllers, group = [*line.split(":", 2), "", ""][:3]
         inside = group.strip("/")
         if controllers == "":
-            v2 += [top / inside / "memory.events" for top in (mount, mount / "unified")]
+            v2 += [mount / within / "memory.events" for within in (inside, ".", f"unified/{inside}")]
         elif "memory" in controllers.split(","):
             v1 += [mount / "memory" / inside / "memory.oom_control", mount / "memory" / "memory.oom_control"]
     return list(dict.fromkeys(v2 + v1))
