@@ -1,4 +1,4 @@
-"""Comparison renders: frame, truth, candidates and tracks side by side, one PNG per frame and level, with an index."""
+"""Comparison renders: frame, truth, candidates and tracks side by side, a PNG per frame and level."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write_comparison(
         tracks, candidates, truth: tables of schema MASKS; the last two only where there are such.
 
     Returns:
-        The index: {"scene", "stride", "max_frames", "levels", "panels", "images": [{"file", "frame", "source_frame",
-        "level", "truth", "candidates", "tracks"}]} (the last three are counts of masks).
+        The index: {"scene", "stride", "max_frames", "levels", "panels", "images": [{"file", "frame",
+        "source_frame", "level", "truth", "candidates", "tracks"}]} (the last three are counts of masks).
     """
     raise NotImplementedError

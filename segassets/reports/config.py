@@ -1,14 +1,14 @@
-"""What a person may choose about comparison renders, scene reports and tag comparisons. Light: importable by the graph."""
+"""What a person may choose about comparison renders and reports. Light: the graph imports it."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from segassets.strict import StrictModel
 
 
-class ComparisonConfig(BaseModel):
+class ComparisonConfig(StrictModel):
     """Which frames are rendered side by side, and how large."""
-
-    model_config = ConfigDict(extra="forbid")
 
     stride: int = Field(1, ge=1, description="take every n-th selected frame, before the cap")
     max_frames: int = Field(
@@ -20,10 +20,8 @@ class ComparisonConfig(BaseModel):
     labels: bool = Field(True, description="write ids on the masks")
 
 
-class ReportConfig(BaseModel):
+class ReportConfig(StrictModel):
     """How much a scene report shows."""
-
-    model_config = ConfigDict(extra="forbid")
 
     max_width: int = Field(
         960, ge=240, le=4096, description="width of the widest picture in pixels; never enlarged"
@@ -32,7 +30,7 @@ class ReportConfig(BaseModel):
         9, ge=1, le=60, description="frames in a contact sheet; first, middle and last always"
     )
     max_tracks: int = Field(
-        60, ge=1, description="tracks in the timeline, the plots and the table, largest first; the rest is counted"
+        60, ge=1, description="tracks in timeline, plots and table, largest first; the rest is counted"
     )
     thumbnail_px: int = Field(96, ge=32, le=256, description="longer side of a track's thumbnail in pixels")
     max_bytes: int = Field(
@@ -43,10 +41,8 @@ class ReportConfig(BaseModel):
     )
 
 
-class TagComparisonConfig(BaseModel):
+class TagComparisonConfig(StrictModel):
     """How two tags are laid side by side."""
-
-    model_config = ConfigDict(extra="forbid")
 
     max_width: int = Field(
         960, ge=240, le=4096, description="width of a pair of pictures in pixels; never enlarged"

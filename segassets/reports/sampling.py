@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def spaced(count: int, wanted: int) -> list[int]:
-    """`wanted` evenly spaced positions of `range(count)`; the first and (from two on) the last are among them."""
+    """`wanted` evenly spaced positions of `range(count)`; first and (from two on) last are among them."""
     if count <= 0 or wanted <= 0:
         return []
     if wanted >= count:
@@ -15,7 +15,7 @@ def spaced(count: int, wanted: int) -> list[int]:
 
 
 def sample(count: int, *, stride: int = 1, max_frames: int = 0) -> list[int]:
-    """Every `stride`-th position, then at most `max_frames` of them (0 = no cap); first and last always stay."""
+    """Every `stride`-th position, then at most `max_frames` of them (0 = no cap); first and last stay."""
     chosen = list(range(0, count, max(1, stride)))
     if chosen and chosen[-1] != count - 1:
         chosen.append(count - 1)

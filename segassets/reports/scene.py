@@ -1,4 +1,4 @@
-"""The report of one scene: a self-contained HTML page, and the same as Markdown with its pictures beside it."""
+"""The report of one scene: a self-contained HTML page, and Markdown with its pictures beside it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class ReportInputs:
         scene, tag: whose report.
         source: the scene's pictures.
         folders: asset name -> local artifact folder; `frames` and `sam2_tracks` are needed, and coco_masks,
-            mask_candidates, filtered_masks, track_comparison are shown where present. From any folder named here
-            `provenance.json` and, where present, `run.json` ({"seconds": float, "peak_cpu_bytes": int,
+            mask_candidates, filtered_masks, track_comparison are shown where present. From any folder named
+            here `provenance.json` and, where present, `run.json` ({"seconds": float, "peak_cpu_bytes": int,
             "peak_gpu_bytes": int | null, "started_at": str, ...}) are shown as well.
     """
 
@@ -35,7 +35,7 @@ def write_scene_report(inputs: ReportInputs, out_dir: Path, config: ReportConfig
     """Writes `report.html`, `report.md` and `pictures/` into `out_dir`.
 
     Returns:
-        Figures for metadata: {"html_bytes", "tracks", "frames", "pictures", and where there is truth "j", "j_first_mask",
-        "object_recall", "id_switches"}.
+        Figures for metadata: {"html_bytes", "tracks", "frames", "pictures", and where there is truth "j",
+        "j_first_mask", "object_recall", "id_switches"}.
     """
     raise NotImplementedError
