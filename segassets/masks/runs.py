@@ -13,6 +13,7 @@ import numpy as np
 
 from segassets.errors import BadInput
 
+_SLICE = 2048  # masks parsed at a time: memory stays bounded whatever the table's length
 _MAX_GROUPS = 7  # 35 bits: more than any picture needs, and far from overflow
 
 
@@ -43,24 +44,24 @@ def _sum_by_mask(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
     return sums[starts[1:]] - sums[starts[:-1]]
 
 
-def parse_counts(counts: Sequence[str]) -> Runs:
-    """Run lengths of compressed counts.
+def parse_counts(counts: Sequence[str], first: int = 0) -> Runs:
+    """Run lengths of compressed counts; `first` is the number of the first mask in errors.
 
     Raises:
         BadInput: a text is empty, holds a character outside the alphabet, or ends inside a number; names its position.
     """
-    texts = [text.encode("ascii", "replace") for text in counts]
+    texts = [text.encode("utf-8") for text in counts]  # bytes beyond ASCII fall outside the alphabet
     sizes = np.array([len(text) for text in texts], np.int64)
     if (sizes == 0).any():
-        raise BadInput(f"mask {int(np.argmin(sizes))}: expected RLE counts, found an empty text")
+        raise BadInput(f"mask {int(np.argmin(sizes)) + first}: expected RLE counts, found an empty text")
     if not texts:
         return Runs(np.zeros(0, np.int64), np.zeros(1, np.int64))
     symbols = np.frombuffer(b"".join(texts), np.uint8).astype(np.int64) - 48
     owner = np.repeat(np.arange(len(texts)), sizes)
-    _refuse(owner[(symbols < 0) | (symbols > 63)], "a character outside the RLE alphabet")
+    _refuse(owner[(symbols < 0) | (symbols > 63)] + first, "a character outside the RLE alphabet")
     final = (symbols & 0x20) == 0  # the last group of each number
-    _refuse(np.flatnonzero(~final[np.cumsum(sizes) - 1]), "counts that end inside a number")
-    values, number_owner = _numbers(symbols, final, owner)
+    _refuse(np.flatnonzero(~final[np.cumsum(sizes) - 1]) + first, "counts that end inside a number")
+    values, number_owner = _numbers(symbols, final, owner, first)
     starts = np.concatenate([[0], np.cumsum(np.bincount(number_owner, minlength=len(texts)))])
     return Runs(_undo_differences(values, starts), starts)
 
@@ -71,8 +72,17 @@ def check_counts(counts: Sequence[str], heights: np.ndarray, widths: np.ndarray)
     Raises:
         BadInput: a run is negative or the runs of a mask do not sum to height x width; names the mask's position.
     """
-    runs = parse_counts(counts)
-    position = np.repeat(np.arange(len(counts)), np.diff(runs.starts))
+    areas = [
+        _check_slice(counts[at : at + _SLICE], heights[at : at + _SLICE], widths[at : at + _SLICE], at)
+        for at in range(0, len(counts), _SLICE)
+    ]
+    return np.concatenate(areas) if areas else np.zeros(0, np.int64)
+
+
+def _check_slice(counts: Sequence[str], heights: np.ndarray, widths: np.ndarray, first: int) -> np.ndarray:
+    """check_counts of masks that are numbered from `first`."""
+    runs = parse_counts(counts, first)
+    position = np.repeat(np.arange(len(counts)), np.diff(runs.starts)) + first
     _refuse(position[runs.lengths < 0], "a negative run length")
     expected = np.asarray(heights, np.int64) * np.asarray(widths, np.int64)
     totals = runs.totals()
@@ -80,7 +90,7 @@ def check_counts(counts: Sequence[str], heights: np.ndarray, widths: np.ndarray)
     if len(wrong):
         at = int(wrong[0])
         raise BadInput(
-            f"mask {at}: expected RLE runs that sum to {int(expected[at])} "
+            f"mask {at + first}: expected RLE runs that sum to {int(expected[at])} "
             f"({int(heights[at])} x {int(widths[at])} pixels), found {int(totals[at])}"
         )
     return runs.areas()
@@ -91,12 +101,14 @@ def _refuse(positions: np.ndarray, what: str) -> None:
         raise BadInput(f"mask {int(positions[0])}: expected sound RLE counts, found {what}")
 
 
-def _numbers(symbols: np.ndarray, final: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _numbers(
+    symbols: np.ndarray, final: np.ndarray, owner: np.ndarray, first_mask: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Signed numbers and the mask each belongs to, from 6-bit symbols."""
     number = np.concatenate([[0], np.cumsum(final)[:-1]])
     first = np.flatnonzero(np.concatenate([[True], final[:-1]]))
     group = np.arange(len(symbols)) - first[number]
-    _refuse(owner[group >= _MAX_GROUPS], "a run length too large for any picture")
+    _refuse(owner[group >= _MAX_GROUPS] + first_mask, "a run length too large for any picture")
     values = np.bincount(number, weights=(symbols & 0x1F) << (5 * group), minlength=len(first)).astype(np.int64)
     last = np.flatnonzero(final)
     negative = (symbols[last] & 0x10) != 0
