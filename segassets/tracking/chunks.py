@@ -36,6 +36,7 @@ class ChunkStore:
     """
 
     def __init__(self, folder: Path, scene: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.scene = scene
         self.next_mask_id = 1
