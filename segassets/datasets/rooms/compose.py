@@ -117,9 +117,9 @@ class _Furnisher:
 
     def _anything(self) -> Thing:
         """The last resort of a full room: something small wherever there is a gap."""
-        for attempt in range(400):
+        for attempt in range(150):
             limit = np.array(self.room.room_m[:2]) / 2 - 0.2
-            planned = self._plan(("sphere", "cylinder", "cup"), 0.995**attempt * 0.8)
+            planned = self._plan(("sphere", "cylinder", "cup"), 0.985**attempt * 0.8)
             thing = self._standing(planned, self.rng.uniform(-limit, limit), self._yaw())
             if thing is not None:
                 return thing
@@ -134,8 +134,15 @@ class _Furnisher:
 
     def _plan(self, names: tuple[str, ...], factor: float = 1.0) -> tuple[Blueprint, Look, float]:
         scale = round(float(self.rng.choice([0.7, 0.78, 0.9, 1.0, 1.1, 1.3, 1.45])), 3)
-        plan = build(self._pick(names), self.rng, scale * factor)
-        return plan, draw_look(plan, self.rng, self.spec.plain_fraction, scale), scale
+        name, colour = self._pick(names), None
+        if self.room.things and self.rng.random() < self.spec.distractor_fraction:
+            other = self.room.things[int(self.rng.integers(len(self.room.things)))]
+            if self.rng.random() < 0.5 and other.plan.category in names:
+                name = other.plan.category
+            else:
+                colour = other.look.colour
+        plan = build(name, self.rng, scale * factor)
+        return plan, draw_look(plan, self.rng, self.spec.plain_fraction, colour), scale
 
     # ---- kinds of objects; each returns None where it found no place
 

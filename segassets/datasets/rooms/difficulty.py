@@ -11,7 +11,7 @@ MIN_AREA_FRACTION = 0.005
 
 
 def partly_hidden(clip: RoomClip) -> np.ndarray:
-    """(T, N) float: 1 where more than a tenth of the object is hidden, 0 where not, nan out of the picture."""
+    """(T, N) float: 1 where more than a tenth of it is hidden, 0 where not, nan out of the picture."""
     share = clip.visibility
     return np.where(np.isnan(share), np.nan, (share < HIDDEN_BELOW).astype(float))
 
@@ -46,3 +46,24 @@ def first_mask_j(clip: RoomClip, frames: int = 8, count_gone: bool = True) -> np
 def _iou(one: np.ndarray, two: np.ndarray) -> tuple[float, bool]:
     union = int((one | two).sum())
     return (int((one & two).sum()) / union if union else 1.0), bool(two.any())
+
+
+def difficulty(clips: list[RoomClip]) -> dict[str, float]:
+    """The figures of a set of rooms: what its description may claim.
+
+    `first_mask_j` is over the first 8 frames, `first_mask_j_seen` leaves out frames where an object is gone.
+    """
+    counts = [len(clip.objects) for clip in clips]
+    kept = np.concatenate([first_mask_j(clip) for clip in clips])
+    seen = np.concatenate([first_mask_j(clip, count_gone=False) for clip in clips])
+    share = np.concatenate([(clip.visible_px / clip.object_ids[0].size).ravel() for clip in clips])
+    return {
+        "objects_min": float(min(counts)),
+        "objects_max": float(max(counts)),
+        "hidden_fraction": hidden_fraction(clips),
+        "first_mask_j": float(kept.mean()) if len(kept) else float("nan"),
+        "first_mask_j_seen": float(seen.mean()) if len(seen) else float("nan"),
+        "first_mask_objects": float(len(kept)),
+        "useful_size_fraction": float(((share > MIN_AREA_FRACTION) & (share < 0.15)).mean()),
+        "late_objects": float(sum(thing.arrives > 0 for clip in clips for thing in clip.objects)),
+    }

@@ -62,7 +62,7 @@ def part_id(object_id: int, index: int) -> int:
 def describe(thing: Thing, object_id: int) -> RoomObject:
     """The record of a thing."""
     plan, look = thing.plan, thing.look
-    low, high = _extent(plan.solids)
+    low, high = extent(plan.solids)
     half, centre = (np.round(box, 5).tolist() for box in ((high - low) / 2, (high + low) / 2))
     parts = tuple(
         RoomPart(part_id(object_id, index), object_id, PART_CATEGORY_IDS[name], name)
@@ -85,7 +85,7 @@ def describe(thing: Thing, object_id: int) -> RoomObject:
     )
 
 
-def _extent(solids: list[PartSolid]) -> tuple[np.ndarray, np.ndarray]:
+def extent(solids: list[PartSolid]) -> tuple[np.ndarray, np.ndarray]:
     """Corners of the box, along the object's own axes, around all its solids at rest."""
     reaches = np.array([_reach(part) for part in solids])
     centres = np.array([part.centre_m for part in solids])

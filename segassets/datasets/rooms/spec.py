@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from segassets.strict import StrictModel
 
 MAX_OBJECTS = 60
 
 CameraMode = Literal["orbit", "dolly", "pan", "handheld"]
 
 
-class RoomSpec(BaseModel):
+class RoomSpec(StrictModel):
     """The distribution rooms are drawn from; one room is `generate_room(spec, seed)`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     frames: int = Field(24, ge=1, le=100_000, description="Frames in each room's clip.")
     size_px: tuple[int, int] = Field(
@@ -39,6 +39,12 @@ class RoomSpec(BaseModel):
     )
     object_speed_m: tuple[float, float] = Field(
         (0.02, 0.09), description="Range of a moving object's speed, in metres per frame."
+    )
+    distractor_fraction: float = Field(
+        0.35,
+        ge=0,
+        le=1,
+        description="Share of the objects that take the category or the colour of another one.",
     )
     categories: tuple[str, ...] | None = Field(
         None, description="Names of the object categories to draw from; all when not given."

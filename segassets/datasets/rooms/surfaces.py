@@ -24,13 +24,16 @@ class Look:
     slots: dict[str, Material]
 
 
-def draw_look(plan: Blueprint, rng: np.random.Generator, plain_fraction: float, scale: float) -> Look:
-    """Colours and patterns for a blueprint, drawn from the seed."""
-    colour = str(rng.choice(list(COLOURS)))
+def draw_look(
+    plan: Blueprint, rng: np.random.Generator, plain_fraction: float, wanted: str | None = None
+) -> Look:
+    """Colours and patterns for a blueprint, drawn from the seed; `wanted` is a colour it should have."""
+    colour = wanted if wanted in COLOURS else str(rng.choice(list(COLOURS)))
     pattern = "plain" if rng.random() < plain_fraction else str(rng.choice(PATTERNS[1:]))
     if plan.category == "lamp":
-        colour, pattern = str(rng.choice(["white", "yellow", "orange", "pink", "green", "blue"])), "plain"
-    main = _main(rng, colour, pattern, plan, scale)
+        shades = ["white", "yellow", "orange", "pink", "green", "blue"]
+        colour, pattern = colour if colour in shades else str(rng.choice(shades)), "plain"
+    main = _main(rng, colour, pattern, plan)
     second_name = str(rng.choice(list(COLOURS)))
     second = _simple(rng, second_name, "wooden" if rng.random() < 0.3 else "plain")
     slots = {
@@ -51,7 +54,7 @@ def draw_look(plan: Blueprint, rng: np.random.Generator, plain_fraction: float, 
     return Look(colour, pattern, slots)
 
 
-def _main(rng: np.random.Generator, colour: str, pattern: str, plan: Blueprint, scale: float) -> Material:
+def _main(rng: np.random.Generator, colour: str, pattern: str, plan: Blueprint) -> Material:
     first = draw_colour(rng, colour)
     dark = max(first) < 0.2
     other = "white" if dark or rng.random() < 0.55 else "black"

@@ -170,7 +170,7 @@ def _mix(
             (a - np.floor(a) < material.duty).astype(np.float32) + (b - np.floor(b) < material.duty)
         ) / 2
     elif name == "speckled":
-        weight = (_cell_random(np.floor(a * 4), np.floor(b * 4), np.floor(c * 4)) > 0.3).astype(np.float32)
+        weight = (_cell_random(np.floor(a * 6), np.floor(b * 6), np.floor(c * 6)) > 0.3).astype(np.float32)
     elif name == "wooden":
         weight = _triangle(b * np.float32(0.8) + c * np.float32(0.8) + grain + a * np.float32(0.15))
     elif name == "marbled":
