@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from scipy.optimize import linear_sum_assignment
 
 from segassets.evaluation.video import j_first_mask
@@ -48,6 +49,7 @@ def track_quality(
 
     Args:
         tracks, truth: tables of schema MASKS; a row with track_id 0 is an identity of its own (image sets).
+            Crowds in the truth are no objects and left out.
         annotated_frames: `frame` of the frames whose annotations are complete; default: those that occur in
             `truth`.
         match_iou: J from which an object counts as found, and IoU from which a track is on an object for a
@@ -61,6 +63,7 @@ def track_quality(
         objects the figures are None.
     """
     frames = sorted(set(annotated_frames) if annotated_frames is not None else _frames_of(truth))
+    truth = truth.filter(pc.not_equal(truth.column("source"), "annotation_crowd"))
     mine, true = _identities(tracks, frames), _identities(truth, frames)
     overlaps = {frame: _overlap(mine, true, frame) for frame in frames}
     summed, both = _sums(mine, true, overlaps)

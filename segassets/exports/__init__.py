@@ -1,0 +1,1 @@
+"""Every format out. Start at `registry.export_scenes`; an exporter reads through `source.ExportSource`."""
