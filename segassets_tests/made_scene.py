@@ -135,7 +135,7 @@ def candidate_table() -> pa.Table:
 
 
 def track_table() -> pa.Table:
-    """A perfect track of the large object, one of its part, and one of the small object that loses frame 2."""
+    """A perfect track of the large object, one of its part, one of the small object that ends too early."""
     rows = MaskRows(SCENE)
     for frame in range(FRAME_COUNT):
         masks = true_masks(frame)

@@ -37,7 +37,9 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time, so that the same masks give the 
 class My3disOptions(StrictModel):
     """Options of the my3dis export."""
 
-    scale: float = Field(0.3, gt=0, le=1, description="Ratio at which masks are stored; 1 is full size.")
+    mask_scale_ratio: float = Field(
+        0.3, gt=0, le=1, description="Ratio at which masks are stored; 1 is full size."
+    )
     levels: list[int] | None = Field(None, description="Levels to write; empty for all that occur.")
     candidates: bool = Field(True, description="Write candidates.json, filtered.json and relations too.")
 
@@ -53,10 +55,14 @@ def write_my3dis(sources: Sequence[ExportSource], folder: Path, options: My3disO
         artifacts = {}
         for level in options.levels or levels_of(tracks):
             masks = of_level(tracks, level)
-            artifacts[str(level)] = _write_level(source, masks, level, root, options.scale)
+            artifacts[str(level)] = _write_level(source, masks, level, root, options.mask_scale_ratio)
             totals["tracks"] += len(set(masks.column("track_id").to_pylist()))
             totals["track_masks"] += masks.num_rows
-        summary = write_candidates(source, root, options.levels, options.scale) if options.candidates else {}
+        summary = (
+            write_candidates(source, root, options.levels, options.mask_scale_ratio)
+            if options.candidates
+            else {}
+        )
         manifest = _manifest(source, options, artifacts, summary)
         atomic.write_text(root / "manifest.json", json.dumps(manifest, indent=1))
     return totals
@@ -143,7 +149,7 @@ def _manifest(
         "ssam_frames": [frame_name(row) for row in keyframes],
         "ssam_indices": [row["frame"] for row in keyframes],
         "ssam_absolute_indices": [row["source_frame"] for row in keyframes],
-        "mask_downscale": {"enabled": options.scale < 1, "ratio": options.scale},
+        "mask_downscale": {"enabled": options.mask_scale_ratio < 1, "ratio": options.mask_scale_ratio},
         "settings": settings,
         "generation_summary": summary,
         "tracking_artifacts": artifacts,

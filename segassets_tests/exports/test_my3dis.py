@@ -53,7 +53,7 @@ def test_downscale_is_a_box_average_cut_at_one_half() -> None:
 
 @pytest.mark.parametrize(("scale", "suffix"), [(0.3, "_scale0.3x"), (1.0, "")])
 def test_archives(tmp_path: Path, scale: float, suffix: str) -> None:
-    export_scene(make_store(tmp_path), SCENE, "my3dis", tmp_path / "out", options={"scale": scale})
+    export_scene(make_store(tmp_path), SCENE, "my3dis", tmp_path / "out", options={"mask_scale_ratio": scale})
     folder = tmp_path / "out" / SCENE / "level_2" / "tracking"
     with zipfile.ZipFile(folder / f"video_segments{suffix}.npz") as archive:
         assert archive.testzip() is None
@@ -82,7 +82,7 @@ def test_archives(tmp_path: Path, scale: float, suffix: str) -> None:
 
 
 def test_candidates_filtered_relations_and_manifest(tmp_path: Path) -> None:
-    export_scene(make_store(tmp_path), SCENE, "my3dis", tmp_path / "out", options={"scale": 1})
+    export_scene(make_store(tmp_path), SCENE, "my3dis", tmp_path / "out", options={"mask_scale_ratio": 1})
     run = tmp_path / "out" / SCENE
     items = json.loads((run / "level_4/candidates/candidates.json").read_text())["items"]
     assert [(item["frame_idx"], item["parent"]) for item in items] == [(10, 1), (14, 4), (18, 7)]

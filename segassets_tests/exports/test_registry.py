@@ -51,7 +51,7 @@ def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
         ("coco", {"level": [2]}, BadConfig, "Did you mean 'levels'"),
         ("coco", {"asset": "frames"}, BadInput, "an asset of masks"),
         ("coco", {"file_name": "../x.json"}, BadConfig, "file_name"),
-        ("my3dis", {"scale": 0}, BadConfig, "scale"),
+        ("my3dis", {"mask_scale_ratio": 0}, BadConfig, "mask_scale_ratio"),
     ],
 )
 def test_wrong_requests_leave_nothing(
