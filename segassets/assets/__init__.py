@@ -1,0 +1,1 @@
+"""The graph: one module per artifact family, each asset a sentence: take inputs, call one stage, tell what was made."""

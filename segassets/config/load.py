@@ -26,7 +26,7 @@ SHORT_NAMES = {
     "max_propagate": "tracking.max_propagate",
 }
 # Read elsewhere; not settings of a run.
-OTHER_VARIABLES = {"CONFIGS", "CACHE", "DEBUG", "SHARED_DATA"}
+OTHER_VARIABLES = {"CONFIGS", "CACHE", "DATA", "DEBUG", "ROOMS", "SHARED_DATA", "TAGS"}
 
 
 @dataclass(frozen=True)

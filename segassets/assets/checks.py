@@ -1,0 +1,215 @@
+"""Blocking checks: what every artifact must satisfy before it is published, one list per asset."""
+
+from __future__ import annotations
+
+import json
+
+from segassets.errors import BadInput
+from segassets.orchestration.checks import Check, Figures
+from segassets.orchestration.work import FRAMES_FILE, MASKS_FILE, TRACKS_FILE, SceneWork
+
+
+def _frames_schema(work: SceneWork) -> Figures:
+    return {"rows": work.frames.num_rows}
+
+
+def _frames_ids(work: SceneWork) -> Figures:
+    frame, source = (work.frames.column(name).to_pylist() for name in ("frame", "source_frame"))
+    if frame != list(range(len(frame))):
+        raise BadInput(f"expected frames numbered 0 to {len(frame) - 1} in order, found {frame[:10]}...")
+    if len(set(source)) != len(source):
+        raise BadInput("expected each source frame once, found repeats")
+    return {"source_frames": len(source)}
+
+
+def _frames_coverage(work: SceneWork) -> Figures:
+    count = work.frames.num_rows
+    if count == 0 or count != len(work.scene.frames):
+        raise BadInput(f"expected the {len(work.scene.frames)} selected frames, found {count}")
+    ends = sorted({0, count // 2, count - 1})
+    for _ in work.source.iterate(ends):
+        pass  # reading raises when a picture is unreadable or not of the size the table says
+    return {"frames_read": len(ends)}
+
+
+FRAMES_CHECKS = (
+    Check("schema", "The table has exactly the columns and types of the frames schema.", _frames_schema),
+    Check(
+        "ids_unique", "Frames are numbered from 0 without gaps; no source frame occurs twice.", _frames_ids
+    ),
+    Check(
+        "coverage",
+        "Every selected frame is listed; first, middle and last picture can be read and have the stated size.",
+        _frames_coverage,
+    ),
+)
+
+
+def _masks_schema(work: SceneWork) -> Figures:
+    return {"rows": work.made_masks.num_rows}
+
+
+def _masks_inside(work: SceneWork) -> Figures:
+    from segassets.masks.table import validate_masks
+
+    validate_masks(work.made_masks, work.frames, f"{work.asset} of scene {work.key}")
+    return {"masks": work.made_masks.num_rows}
+
+
+def _mask_ids(work: SceneWork) -> Figures:
+    ids = work.made_masks.column("mask_id").to_pylist()
+    if len(set(ids)) != len(ids) or min(ids, default=1) < 1:
+        raise BadInput(f"expected unique mask_id from 1, found {len(ids) - len(set(ids))} repeats")
+    return {"mask_ids": len(ids)}
+
+
+def _coverage(rule, description: str) -> Check:
+    return Check("coverage", description, rule)
+
+
+_MASKS = (
+    Check("schema", "The table has exactly the columns and types of the masks schema.", _masks_schema),
+    Check(
+        "masks_inside_frames",
+        "Every run length fits its frame; areas and boxes agree with it; every mask is on a frame of the scene.",
+        _masks_inside,
+    ),
+    Check("ids_unique", "No mask_id occurs twice.", _mask_ids),
+)
+
+
+def _annotation_coverage(work: SceneWork) -> Figures:
+    numbers, annotated = (work.frames.column(name).to_pylist() for name in ("frame", "annotated"))
+    covered = {number for number, is_annotated in zip(numbers, annotated, strict=True) if is_annotated}
+    with_masks = set(work.made_masks.column("frame").to_pylist())
+    outside = sorted(with_masks - covered)
+    if outside:
+        raise BadInput(f"expected masks on annotated frames only, found some on frames {outside[:10]}")
+    return {"frames_annotated": len(covered), "frames_with_masks": len(with_masks)}
+
+
+ANNOTATION_CHECKS = (
+    *_MASKS,
+    _coverage(_annotation_coverage, "Masks lie only on frames that the annotations are said to cover."),
+)
+
+
+def _candidate_coverage(work: SceneWork) -> Figures:
+    stride = work.provenance.config["keyframe_stride"]
+    keyframes = set(range(0, work.frames.num_rows, stride))
+    table = work.made_masks
+    frames = set(table.column("frame").to_pylist())
+    if frames - keyframes:
+        raise BadInput(
+            f"expected candidates on every {stride}th frame only, found frames {sorted(frames - keyframes)[:10]}"
+        )
+    _check_parents(work)
+    return {"keyframes": len(keyframes), "keyframes_without_candidates": len(keyframes - frames)}
+
+
+def _check_parents(work: SceneWork) -> None:
+    """Raises BadInput unless every parent is a mask of the same frame."""
+    names = ("mask_id", "parent_id", "frame")
+    rows = list(zip(*(work.made_masks.column(name).to_pylist() for name in names), strict=True))
+    frame_of = {mask: frame for mask, _, frame in rows}
+    orphans = [mask for mask, parent, frame in rows if parent and frame_of.get(parent) != frame]
+    if orphans:
+        raise BadInput(f"expected parents on the frame of their parts, found none for masks {orphans[:10]}")
+
+
+CANDIDATE_CHECKS = (
+    *_MASKS,
+    _coverage(_candidate_coverage, "Candidates lie on keyframes only; every part's parent is on its frame."),
+)
+
+
+def _filter_coverage(work: SceneWork) -> Figures:
+    before = set(work.masks("mask_candidates").column("mask_id").to_pylist())
+    kept = set(work.made_masks.column("mask_id").to_pylist())
+    if kept - before:
+        raise BadInput(f"expected candidates only, found other masks {sorted(kept - before)[:10]}")
+    dropped = sum(json.loads((work.out / "dropped.json").read_text()).values())
+    if len(kept) + dropped != len(before):
+        raise BadInput(f"expected {len(before)} candidates kept or counted, found {len(kept)} + {dropped}")
+    _check_parents(work)
+    return {"kept": len(kept), "dropped": dropped}
+
+
+FILTER_CHECKS = (
+    *_MASKS,
+    _coverage(
+        _filter_coverage, "Every candidate was kept or is counted as dropped; no part lost its parent."
+    ),
+)
+
+
+def _track_coverage(work: SceneWork) -> Figures:
+    from segassets.masks.schemas import TRACKS
+    from segassets.masks.table import read_table
+
+    summary = read_table(work.out / TRACKS_FILE, TRACKS)
+    rows: dict[int, int] = {}
+    for track in work.made_masks.column("track_id").to_pylist():
+        rows[track] = rows.get(track, 0) + 1
+    listed = dict(
+        zip(summary.column("track_id").to_pylist(), summary.column("frames").to_pylist(), strict=True)
+    )
+    if rows != listed:
+        differing = sorted(set(rows.items()) ^ set(listed.items()))[:10]
+        raise BadInput(
+            f"expected the summary to count every mask of every track, found differences {differing}"
+        )
+    return {"tracks": len(listed), "frames_with_masks": len(set(work.made_masks.column("frame").to_pylist()))}
+
+
+def _track_frames(work: SceneWork) -> Figures:
+    names = ("track_id", "frame")
+    pairs = list(zip(*(work.made_masks.column(name).to_pylist() for name in names), strict=True))
+    if len(set(pairs)) != len(pairs):
+        raise BadInput(f"expected one mask per track and frame, found {len(pairs) - len(set(pairs))} more")
+    return _mask_ids(work)
+
+
+TRACK_CHECKS = (
+    *_MASKS[:2],
+    Check("ids_unique", "No mask_id occurs twice; a track has one mask per frame.", _track_frames),
+    _coverage(_track_coverage, "The summary lists every track with as many frames as it has masks."),
+)
+
+
+def _comparison_coverage(work: SceneWork) -> Figures:
+    index = json.loads((work.out / "index.json").read_text())
+    missing = [image["file"] for image in index["images"] if not (work.out / image["file"]).is_file()]
+    if missing:
+        raise BadInput(f"expected every picture of the index, missing: {missing[:5]}")
+    return {"pictures": len(index["images"])}
+
+
+COMPARISON_CHECKS = (_coverage(_comparison_coverage, "Every picture named in index.json is there."),)
+
+
+def _report_coverage(work: SceneWork) -> Figures:
+    page = work.out / "report.html"
+    text = page.read_text("utf-8") if page.is_file() else ""
+    if "</html>" not in text or not (work.out / "report.md").is_file():
+        raise BadInput("expected report.html, whole, and report.md")
+    if 'src="http' in text or 'href="http' in text.split("<body", 1)[0]:
+        raise BadInput("expected a self-contained page, found links to other places in report.html")
+    return {"html_bytes": len(text)}
+
+
+REPORT_CHECKS = (
+    _coverage(_report_coverage, "The HTML page is whole and needs nothing beside it; the Markdown is there."),
+)
+
+__all__ = [
+    "ANNOTATION_CHECKS",
+    "CANDIDATE_CHECKS",
+    "COMPARISON_CHECKS",
+    "FILTER_CHECKS",
+    "FRAMES_CHECKS",
+    "FRAMES_FILE",
+    "MASKS_FILE",
+    "REPORT_CHECKS",
+    "TRACK_CHECKS",
+]

@@ -1,0 +1,71 @@
+"""The pictures that the UI shows of a materialization: a few frames, with outlines where there are masks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from segassets.datasets.frames import FrameSource
+
+_CELL_PX = 240
+_MOST_MASKS = 80
+
+
+def frames_preview(source: FrameSource, count: int = 3) -> np.ndarray | None:
+    """First, middle and last frame side by side, RGB uint8 (H, W, 3); None without frames."""
+    from segassets.media.draw import contact_sheet
+    from segassets.media.preview import thumbnail
+    from segassets.reports.sampling import spaced
+
+    chosen = spaced(len(source), count)
+    if not chosen:
+        return None
+    pictures = [thumbnail(rgb, _CELL_PX) for _, rgb in source.iterate(chosen)]
+    labels = [f"frame {frame}" for frame in chosen]
+    return contact_sheet(pictures, columns=count, labels=labels, cell_px=_CELL_PX)
+
+
+def masks_preview(source: FrameSource, masks: pa.Table, by_track: bool = False) -> np.ndarray | None:
+    """Up to three frames that have masks, evenly spread, with outlines, RGB uint8 (H, W, 3).
+
+    Args:
+        by_track: colours follow track_id, so that an instance keeps its colour through time.
+    """
+    import pyarrow.compute as pc
+
+    from segassets.media.draw import contact_sheet, draw_instances
+    from segassets.media.preview import thumbnail
+    from segassets.reports.sampling import spaced
+
+    present = sorted(set(masks.column("frame").to_pylist()))
+    if not present:
+        return frames_preview(source)
+    chosen = [present[at] for at in spaced(len(present), 3)]
+    pictures, labels = [], []
+    for frame, rgb in source.iterate(chosen):
+        rows = masks.filter(pc.equal(masks.column("frame"), frame))
+        small = thumbnail(rgb, 2 * _CELL_PX)
+        drawn = draw_instances(small, _instances(rows, small.shape[:2], by_track), labels=False)
+        pictures.append(thumbnail(drawn, _CELL_PX))
+        labels.append(f"frame {frame}: {rows.num_rows} masks")
+    return contact_sheet(pictures, columns=len(pictures), labels=labels, cell_px=_CELL_PX)
+
+
+def _instances(rows: pa.Table, size_hw: tuple[int, int], by_track: bool) -> list[tuple[int, np.ndarray]]:
+    """(id, mask at `size_hw`) of the largest masks of one frame."""
+    import numpy as np
+
+    from segassets.masks import rle
+
+    rows = rows.sort_by([("area", "descending")]).slice(0, _MOST_MASKS)
+    height, width = rows.column("height")[0].as_py(), rows.column("width")[0].as_py()
+    ids = rows.column("track_id" if by_track else "mask_id").to_pylist()
+    at_y = np.arange(size_hw[0]) * height // size_hw[0]
+    at_x = np.arange(size_hw[1]) * width // size_hw[1]
+    found = []
+    for number, counts in zip(ids, rows.column("rle_counts").to_pylist(), strict=True):
+        found.append((number, rle.decode(counts, height, width)[np.ix_(at_y, at_x)]))
+    return found

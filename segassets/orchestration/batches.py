@@ -1,0 +1,194 @@
+"""The loop over the scenes of a run: each made under its lock, checked, published and recorded before the next.
+
+A run may hold one scene or a thousand. What is done stays done: every scene gets its materialization event when it is
+published, so neither a later failure nor a kill takes it back. Scenes that fail are named at the end, all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from segassets.errors import OutOfSpace, SegassetsError
+from segassets.orchestration.checks import Verdict, refuse_failed, run_checks
+from segassets.orchestration.metadata import materialization_metadata, without_secrets
+from segassets.orchestration.op_config import stage_config
+from segassets.orchestration.work import Made, SceneWork, check_footage
+from segassets.storage import atomic
+
+if TYPE_CHECKING:
+    from segassets.datasets.scene import Scene
+    from segassets.orchestration.scene_assets import SceneAsset
+    from segassets.storage.provenance import Provenance
+    from segassets.storage.store import Artifact, ArtifactStore
+
+RUN_FILE = "run.json"
+_SHOWN = 20
+
+
+@dataclass
+class Batch:
+    """One step's scenes."""
+
+    context: dg.AssetExecutionContext
+    asset: SceneAsset
+    tag: str
+    op_config: Any
+    device: str = "cpu"
+    failures: dict[str, str] = field(default_factory=dict)
+    cause: Exception | None = None
+
+    @property
+    def store(self) -> ArtifactStore:
+        """The store of the tag."""
+        return self.context.resources.store.of(self.tag)
+
+    def run(self) -> Iterator[dg.MaterializeResult | dg.Output]:
+        """Make every scene, then close the step or name what failed."""
+        keys = list(self.context.partition_keys)
+        with ExitStack() as stack:
+            if self.asset.gpu is not None:
+                self.device = stack.enter_context(self.context.resources.gpu.slot(self._wanted_device()))
+            for at, key in enumerate(keys):
+                if not self._make_recorded(key):
+                    self.failures.update(dict.fromkeys(keys[at + 1 :], "not begun"))
+                    break
+        if self.failures:
+            raise self._failure(len(keys)) from self.cause
+        yield dg.MaterializeResult()
+        for check in self.asset.checks:
+            name = check.spec(self.context.asset_key).get_python_identifier()
+            yield dg.Output(None, output_name=name)
+
+    def _make_recorded(self, key: str) -> bool:
+        """Make one scene; a failure is noted and logged. False when going on is pointless."""
+        try:
+            self._make(key)
+        except OutOfSpace as error:
+            self._note(key, error, str(error))
+            return False
+        except SegassetsError as error:
+            self._note(key, error, str(error))
+        except Exception as error:  # a defect in one scene must not take the others with it
+            self._note(key, error, f"{type(error).__name__}: {error}")
+            self.context.log.error(f"{key}: {traceback.format_exc()}")
+        return True
+
+    def _note(self, key: str, error: Exception, message: str) -> None:
+        self.failures[key] = message
+        self.cause = self.cause or error
+        self.context.log.error(f"{self.asset.name} of scene {key} failed: {message}")
+
+    def _make(self, key: str) -> None:
+        from segassets.runtime.monitor import ResourceMonitor
+
+        name, store = self.asset.name, self.store
+        config = stage_config(self.asset.config, self.op_config, f"config of {name}")
+        with store.lock(name, key, self.context.resources.store.wait_s):
+            began, started = time.perf_counter(), datetime.now(timezone.utc).isoformat(timespec="seconds")
+            inputs = {upstream: store.open(upstream, key) for upstream in self.asset.inputs}
+            open_scene = partial(self._open_scene, key, inputs, config)
+            provenance = self._origin(key, inputs, config, open_scene)
+            with ExitStack() as stack:
+                resources = stack.enter_context(ResourceMonitor())
+                out = stack.enter_context(store.create(provenance))
+                work = SceneWork(
+                    name, key, store, open_scene, out, inputs, provenance, self.context.log, self.device
+                )
+                stack.callback(work.close)
+                made = self.asset.make(work, config)
+                verdicts = run_checks(self.asset.checks, work)
+                self._record_failed(key, verdicts)
+                refuse_failed(verdicts, f"{name} of scene {key}")
+                run = _run_record(time.perf_counter() - began, started, resources)
+                atomic.write_text(out / RUN_FILE, json.dumps(run, indent=1))
+            store.clear_work(name, key)
+            self._record(key, made, verdicts, provenance, run)
+
+    def _open_scene(self, key: str, inputs: Mapping[str, Artifact], config: Any) -> Scene:
+        """The scene as it is now, with the frame selection of its frames artifact."""
+        frames = inputs.get("frames")
+        selection = frames.provenance.config.get("frames") if frames else getattr(config, "frames", None)
+        scene = self.context.resources.footage.open(key, selection)
+        if frames is not None:
+            check_footage(scene, frames)
+        return scene
+
+    def _origin(
+        self, key: str, inputs: Mapping[str, Artifact], config: Any, open_scene: Callable[[], Scene]
+    ) -> Provenance:
+        """The record of what the artifact will be made from; the first asset is made from the footage itself."""
+        from segassets.datasets.scene import scene_fingerprint
+        from segassets.storage.provenance import Provenance
+
+        versions = {upstream: artifact.version for upstream, artifact in inputs.items()}
+        return Provenance(
+            asset=self.asset.name,
+            scene=key,
+            tag=self.tag,
+            code_version=self.asset.code_version,
+            inputs=versions or {"footage": scene_fingerprint(open_scene())},
+            config=without_secrets(config.model_dump(mode="json")),
+            model=self.asset.model_identity(self.op_config),
+        )
+
+    def _record(
+        self, key: str, made: Made, verdicts: list[Verdict], provenance: Provenance, run: Mapping[str, Any]
+    ) -> None:
+        """The scene's events: now, so that they survive a kill, and again as metadata of the closing event."""
+        name = self.asset.name
+        metadata = materialization_metadata(
+            made,
+            provenance,
+            location=self.store.location(name, key),
+            stored_bytes=self.store.bytes_stored(name, key),
+            run=run,
+        )
+        self.context.log_event(
+            dg.AssetMaterialization(self.context.asset_key, partition=key, metadata=metadata)
+        )
+        self.context.add_asset_metadata(metadata, partition_key=key)
+        for verdict in verdicts:
+            self.context.log_event(verdict.evaluation(self.context.asset_key, key, blocking=True))
+
+    def _record_failed(self, key: str, verdicts: list[Verdict]) -> None:
+        """Verdicts of a scene that will not be published."""
+        if not all(verdict.passed for verdict in verdicts):
+            for verdict in verdicts:
+                self.context.log_event(verdict.evaluation(self.context.asset_key, key, blocking=True))
+
+    def _failure(self, total: int) -> dg.Failure:
+        lines = [f"{key}: {message}" for key, message in self.failures.items()]
+        more = f"\n... and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
+        done = total - len(lines)
+        kept = f"; the other {done} are done and stay" if done else ""
+        return dg.Failure(
+            f"{self.asset.name}: {len(lines)} of {total} scenes failed{kept}\n"
+            + "\n".join(lines[:_SHOWN])
+            + more,
+            metadata={"failed_scenes": dg.MetadataValue.json(self.failures), "num_failed": len(lines)},
+            allow_retries=False,
+        )
+
+    def _wanted_device(self) -> str:
+        return self.asset.wanted_device(self.op_config)
+
+
+def _run_record(seconds: float, started: str, resources: Any) -> dict[str, Any]:
+    """What `run.json` beside the artifact tells: duration and memory peaks of its making."""
+    gpu = resources.gpu_peak_bytes
+    return {
+        "started_at": started,
+        "seconds": round(seconds, 3),
+        "peak_cpu_bytes": resources.cpu_peak_bytes,
+        "peak_gpu_bytes": max(gpu.values()) if gpu else None,
+    }

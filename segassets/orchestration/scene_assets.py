@@ -1,0 +1,166 @@
+"""`@scene_asset`: a Dagster asset partitioned by scene, said in what differs from asset to asset.
+
+The decorated function makes one scene: it takes a `SceneWork` and the stage's config, writes into `work.out` and
+returns a `Made`. Its docstring is the description in the UI. Everything else every scene asset has is added here: the
+partitions, the loop over the scenes of a run (`batches`), checks, op tags and pool, backfill policy, code version,
+column documentation. `build` gives the `dg.AssetsDefinition` of one experiment tag.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pydantic
+
+from segassets.orchestration.batches import Batch
+from segassets.orchestration.checks import Check
+from segassets.orchestration.gpu import POOL, GpuNeed
+from segassets.orchestration.model_choice import ModelChoice
+from segassets.orchestration.op_config import op_config, stage_config
+from segassets.orchestration.partitions import scenes
+from segassets.orchestration.tags import asset_key
+from segassets.orchestration.work import Make
+from segassets.strict import StrictModel
+
+if TYPE_CHECKING:
+    from segassets.config import Settings
+
+OWNERS = ["team:vision"]
+RESOURCES = {"store", "footage", "gpu"}
+
+
+class NoConfig(StrictModel):
+    """A stage without settings."""
+
+
+@dataclass(frozen=True)
+class SceneAsset:
+    """One asset of the graph, before it is built for a tag.
+
+    Attributes:
+        make: makes one scene.
+        inputs: upstream assets, opened and checked before `make` is called.
+        config: the stage's settings; `defaults` gives their values in a deployment.
+        code_version: changes when the same inputs would give another result.
+        scenes_per_run: scenes of a backfill that share a run (and a loaded network). Neighbours in the graph have
+            different numbers on purpose: Dagster then starts a run per asset, and a scene that fails in one does
+            not keep the others of its run from the next.
+        network: it loads a model, so it has the fields of ModelChoice in its config.
+        gpu: what a step asks its engine for.
+        checks: what is verified before an artifact is published.
+        columns: name of the table schema in segassets.masks.schemas that documents the asset.
+    """
+
+    name: str
+    make: Make
+    inputs: tuple[str, ...]
+    config: type[pydantic.BaseModel]
+    defaults: Callable[[Settings], pydantic.BaseModel]
+    code_version: str
+    group: str
+    kinds: frozenset[str]
+    scenes_per_run: int
+    gpu: GpuNeed | None
+    checks: tuple[Check, ...]
+    columns: str | None
+
+    def model_identity(self, config: Any) -> dict[str, str]:
+        """Name and checksum of the network a step uses; empty for assets without one."""
+        return self._choice(config).identity() if self.gpu else {}
+
+    def wanted_device(self, config: Any) -> str:
+        """The device a step asks for."""
+        return self._choice(config).wanted_device()
+
+    def _choice(self, config: Any) -> ModelChoice:
+        return stage_config(ModelChoice, config, f"config of {self.name}")
+
+    def config_type(self, settings: Settings) -> type[dg.Config]:
+        """Its op config, with the deployment's values as defaults."""
+        models: dict[str, pydantic.BaseModel] = {}
+        if self.gpu is not None:
+            models["model"] = ModelChoice(
+                model=settings.model, device=settings.device, precision=settings.precision
+            )
+        models["stage"] = self.defaults(settings)
+        return op_config("".join(part.title() for part in self.name.split("_")) + "Config", models)
+
+    def build(
+        self, tag: str, settings: Settings, condition: dg.AutomationCondition | None = None
+    ) -> dg.AssetsDefinition:
+        """The asset of one experiment tag."""
+        key = asset_key(tag, self.name)
+
+        def make_scenes(context: dg.AssetExecutionContext, config: Any) -> Any:
+            yield from Batch(context, self, tag, config).run()
+
+        make_scenes.__annotations__ = {
+            "context": dg.AssetExecutionContext,
+            "config": self.config_type(settings),
+        }
+        return dg.asset(
+            key=key,
+            deps=[asset_key(tag, upstream) for upstream in self.inputs],
+            partitions_def=scenes,
+            backfill_policy=dg.BackfillPolicy.multi_run(self.scenes_per_run),
+            check_specs=[check.spec(key) for check in self.checks],
+            required_resource_keys=RESOURCES,
+            description=inspect.getdoc(self.make),
+            code_version=self.code_version,
+            group_name=self.group
+            if tag == "main"
+            else f"{self.group}_{key.path[0].replace('-', '_').replace('.', '_')}",
+            kinds=set(self.kinds),
+            owners=OWNERS,
+            tags={"segassets/tag": tag},
+            metadata=self._metadata(),
+            automation_condition=condition,
+            pool=POOL if self.gpu else None,
+            op_tags=self.gpu.op_tags() if self.gpu else None,
+        )(make_scenes)
+
+    def _metadata(self) -> Mapping[str, Any]:
+        if self.columns is None:
+            return {}
+        from segassets.masks import schemas
+        from segassets.orchestration.metadata import column_schema
+
+        return column_schema(getattr(schemas, self.columns))
+
+
+def scene_asset(
+    *,
+    inputs: tuple[str, ...] = (),
+    config: type[pydantic.BaseModel] = NoConfig,
+    defaults: Callable[[Settings], pydantic.BaseModel] | None = None,
+    code_version: str = "1",
+    group: str,
+    kinds: set[str],
+    scenes_per_run: int,
+    gpu: GpuNeed | None = None,
+    checks: tuple[Check, ...] = (),
+    columns: str | None = None,
+) -> Callable[[Make], SceneAsset]:
+    """Declare the decorated function as a scene asset of its own name; arguments as in SceneAsset."""
+
+    def declare(make: Make) -> SceneAsset:
+        return SceneAsset(
+            name=make.__name__,
+            make=make,
+            inputs=inputs,
+            config=config,
+            defaults=defaults or (lambda settings: config()),
+            code_version=code_version,
+            group=group,
+            kinds=frozenset(kinds),
+            scenes_per_run=scenes_per_run,
+            gpu=gpu,
+            checks=checks,
+            columns=columns,
+        )
+
+    return declare
