@@ -92,7 +92,7 @@ def camera_path(spec: RoomSpec, rng: np.random.Generator, room_m: tuple[float, f
         spot = np.clip(spot, -limit, limit)
         wave = [sum(a * math.sin(f * t + p) for f, p, a in shake[3 * k : 3 * k + 3]) / 2 for k in range(3)]
         jitter = math.radians(spec.jitter_deg)
-        rise = height + 0.03 * wave[2]
+        rise = height + 0.03 * min(spec.jitter_deg / 0.35, 1.0) * wave[2]
         yaw = math.atan2(aim[1] - spot[1], aim[0] - spot[0]) + extra + jitter * wave[0]
         pitch = math.atan2(aim_height - rise, max(float(np.hypot(*(aim - spot))), 0.8)) + jitter * wave[1]
         poses[t] = look(np.array([spot[0], spot[1], rise]), yaw, pitch, roll + 0.5 * jitter * wave[2])

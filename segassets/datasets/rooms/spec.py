@@ -59,7 +59,9 @@ class RoomSpec(StrictModel):
     travel_m: tuple[float, float] = Field(
         (0.005, 0.05), description="Range of the camera's travel (dolly, handheld), in metres per frame."
     )
-    jitter_deg: float = Field(0.35, ge=0, description="Shake of the camera's direction, in degrees.")
+    jitter_deg: float = Field(
+        0.35, ge=0, description="Shake of the camera's direction, in degrees (its height goes along)."
+    )
     distance_m: tuple[float, float] = Field(
         (0.9, 3.6), description="Range of the distance from the camera at which objects are put, in metres."
     )
