@@ -1,0 +1,102 @@
+"""Results in Python: `segassets.open(root).scene(key).tracks()`: the table, and masks decoded on demand."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from segassets.masks.schemas import FRAMES, MASKS, TRACKS
+from segassets.masks.table import read_table
+from segassets.masks.views import Masks, Tracks
+from segassets.storage.provenance import Provenance
+from segassets.storage.store import Artifact, ArtifactStore
+
+if TYPE_CHECKING:
+    from segassets.datasets.frames import FrameSource
+
+
+def open(root: str | os.PathLike, tag: str = "main", *, allow_stale: bool = False) -> Results:
+    """The results under an output root.
+
+    Args:
+        root: local path or fsspec URL.
+        tag: experiment tag.
+        allow_stale: read artifacts whose inputs have changed since, instead of refusing them.
+    """
+    return Results(ArtifactStore(root, tag), allow_stale)
+
+
+@dataclass(frozen=True)
+class Results:
+    """All results of one tag."""
+
+    store: ArtifactStore
+    allow_stale: bool = False
+
+    def scenes(self, asset: str = "frames") -> list[str]:
+        """Keys of the scenes that have this asset, sorted."""
+        return self.store.scenes(asset)
+
+    def scene(self, key: str) -> SceneResults:
+        """The results of one scene; nothing is read yet."""
+        return SceneResults(self.store, key, self.allow_stale)
+
+
+@dataclass(frozen=True)
+class SceneResults:
+    """The results of one scene.
+
+    Every method raises MissingInput where the asset has not been made, and StaleInput where it no longer
+    fits what it was made from; both say what to do.
+    """
+
+    store: ArtifactStore
+    key: str
+    allow_stale: bool = False
+
+    def artifact(self, asset: str) -> Artifact:
+        """Folder and provenance of an asset, for files this class has no method for."""
+        read = self.store.peek if self.allow_stale else self.store.open
+        return read(asset, self.key)
+
+    def provenance(self, asset: str) -> Provenance:
+        """What the asset was made from: inputs with versions, config, model hash, code version."""
+        return self.store.peek(asset, self.key).provenance
+
+    def frames(self) -> pa.Table:
+        """Table of schema FRAMES."""
+        return read_table(self.artifact("frames").path / "frames.parquet", FRAMES)
+
+    def facts(self) -> dict[str, Any]:
+        """Dataset, name, root and categories of the scene."""
+        return json.loads((self.artifact("frames").path / "scene.json").read_text("utf-8"))
+
+    def categories(self) -> dict[int, str]:
+        """Category id to name."""
+        return {int(key): name for key, name in (self.facts().get("categories") or {}).items()}
+
+    def pictures(self) -> FrameSource:
+        """The pictures: `read(frame)`, `iterate()` give RGB uint8 (H, W, 3); the footage must still exist."""
+        from segassets.datasets.frames import FrameSource
+
+        return FrameSource(self.frames(), self.facts()["root"])
+
+    def annotations(self) -> Masks:
+        """The scene's annotations."""
+        return Masks(self._masks("coco_masks"))
+
+    def candidates(self, filtered: bool = False) -> Masks:
+        """Candidates on keyframes; those the filter kept when `filtered`."""
+        return Masks(self._masks("filtered_masks" if filtered else "mask_candidates"))
+
+    def tracks(self) -> Tracks:
+        """Masks with identities through time, and the summary of each track."""
+        summary = read_table(self.artifact("sam2_tracks").path / "tracks.parquet", TRACKS)
+        return Tracks(self._masks("sam2_tracks"), summary)
+
+    def _masks(self, asset: str) -> pa.Table:
+        return read_table(self.artifact(asset).path / "masks.parquet", MASKS)
