@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+import pydantic
+
+from segassets.errors import BadConfig
 from segassets.yaml_files import parse_yaml
 
 _NOTHING = ("", "null", "none", "~")
@@ -29,6 +33,22 @@ def parse_value(text: str, annotation: Any, where: str) -> Any:
     if item is not None:
         return [parse_value(part.strip(), item, where) for part in text.split(",") if part.strip()]
     return parse_yaml(text, where)
+
+
+def parse_options(model: type[pydantic.BaseModel], texts: Iterable[str], where: str) -> dict[str, Any]:
+    """`key=value` texts as values for the fields of `model`; unknown keys are left to its validation.
+
+    Raises:
+        BadConfig: a text without `=`.
+    """
+    values = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise BadConfig(f"{where}: expected key=value, found {text!r}")
+        field = model.model_fields.get(name)
+        values[name] = value if field is None else parse_value(value, field.annotation, where)
+    return values
 
 
 def _is_scalar_choice(text: str, arms: list[Any]) -> bool:

@@ -1,7 +1,7 @@
 """Progress of long stages, from where the work is done to whoever shows it, within one process.
 
-A stage takes a `progress(done, total, note)` callable; an asset gives it `progress_for(asset, scene)`; the command
-line listens. Without a listener nothing happens.
+A stage takes a `progress(done, total, note)` callable; an asset gives it `progress_for(asset, scene)`; the
+command line listens. Without a listener nothing happens.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def progress_for(asset: str, scene: str) -> Progress:
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """While the block runs, `listener(asset, scene, done, total, note)` hears every report of this process."""
+    """While the block runs, `listener(asset, scene, done, total, note)` hears every report here."""
     _listeners.append(listener)
     try:
         yield

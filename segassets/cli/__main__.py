@@ -1,0 +1,7 @@
+"""`python -m segassets.cli` is the `segassets` command."""
+
+from __future__ import annotations
+
+from segassets.cli.app import main
+
+main()

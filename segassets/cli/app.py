@@ -1,0 +1,76 @@
+"""The command tree, and how errors end it: one message on stderr; exit code 2 for input, else 1."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+import typer
+
+from segassets import __version__
+from segassets.cli import compare, doctor, export, history, models, run, scenes, ui
+from segassets.errors import BadConfig, BadInput, MissingInput, SegassetsError
+
+_HELP = """Footage in, tracked instances out: run the asset graph and look after what it made.
+
+First steps:
+
+    segassets run demo --dry-run              (what would be made)
+
+    segassets run demo                        (make it, with progress)
+
+    segassets scenes add ~/footage/kitchen    (footage of your own)
+
+    segassets doctor                          (is all set up well?)
+"""
+
+app = typer.Typer(
+    name="segassets",
+    help=_HELP,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.add_typer(scenes.app, name="scenes")
+app.add_typer(models.app, name="models")
+app.command("export")(export.export)
+app.command("compare")(compare.compare)
+app.command("history")(history.history)
+app.command("doctor")(doctor.doctor)
+app.command("ui")(ui.ui)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    debug: bool = typer.Option(False, "--debug", help="Show tracebacks of errors (or SEGASSETS_DEBUG=1)."),
+    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+) -> None:
+    if debug:
+        os.environ["SEGASSETS_DEBUG"] = "1"
+    if version:
+        typer.echo(f"segassets {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; the console script."""
+    try:
+        app()
+    except SegassetsError as error:
+        sys.exit(report_error(error))
+    except KeyboardInterrupt:
+        typer.secho("stopped; finished artifacts are kept, run again to go on", fg="red", err=True)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output (head, less) has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def report_error(error: SegassetsError) -> int:
+    """Print an error as people should read it; the exit code it stands for."""
+    if os.environ.get("SEGASSETS_DEBUG", "") not in ("", "0"):
+        traceback.print_exception(error)
+    typer.secho(f"error: {error}", fg="red", err=True)
+    return 2 if isinstance(error, (BadConfig, BadInput, MissingInput)) else 1

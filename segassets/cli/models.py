@@ -1,0 +1,78 @@
+"""`segassets models`: which networks there are, and how good one is beside its trivial baselines."""
+
+from __future__ import annotations
+
+import typer
+
+from segassets.cli.show import format_value, print_json, print_table
+
+app = typer.Typer(no_args_is_help=True, help="Models: list them, measure one.")
+
+_JSON = typer.Option(False, "--json", help="As JSON.")
+
+
+@app.command("list")
+def list_(as_json: bool = _JSON) -> None:
+    """Models of configs/models/: what they are, where their weights come from, whether those are here.
+
+    Example:
+
+        segassets models list
+    """
+    from segassets.models.registry import list_models, load_spec, weights_state
+
+    rows = []
+    for name in list_models():
+        spec = load_spec(name)
+        rows.append(
+            {
+                "name": spec.name,
+                "family": spec.family,
+                "source": spec.source.kind,
+                "weights": weights_state(spec),
+                "image_size": spec.image_size,
+                "licence": spec.licence,
+                "description": spec.description,
+            }
+        )
+    if as_json:
+        print_json(rows)
+        return
+    columns = ("name", "family", "source", "weights", "image_size", "licence", "description")
+    print_table(columns, [[row[column] for column in columns] for row in rows])
+
+
+@app.command()
+def evaluate(
+    name: str = typer.Argument(..., help="A model of configs/models/."),
+    dataset: str = typer.Option("rooms_eval", "--dataset", "-d", help="A dataset with true masks."),
+    device: str | None = typer.Option(None, help="auto, cpu, cuda or cuda:<i>; else the model's own."),
+    scenes: int | None = typer.Option(None, "--scenes", min=1, help="Only the first so many scenes."),
+    as_json: bool = typer.Option(False, "--json", help="As JSON."),
+) -> None:
+    """Measure a model on scenes with true masks; beside each figure stands its trivial baseline.
+
+    iou_point, iou_box: masks from one click and from a box, beside the filled box and the ellipse in it.
+    j_track: objects followed from their first mask, beside that mask kept.
+    candidate_recall: true objects and parts found among the candidates.
+
+    Example:
+
+        segassets models evaluate nano --dataset rooms_eval --json
+    """
+    from segassets.evaluation.models import evaluate_model
+
+    result = evaluate_model(name, dataset, device=device, max_scenes=scenes)
+    if as_json:
+        print_json(result)
+        return
+    _print_figures(result)
+
+
+def _print_figures(result: dict) -> None:
+    for key, value in result.items():
+        if isinstance(value, dict):
+            inner = ", ".join(f"{name} {format_value(item)}" for name, item in value.items())
+            typer.echo(f"{key:20} {inner}")
+        else:
+            typer.echo(f"{key:20} {format_value(value)}")
