@@ -7,7 +7,8 @@ import os
 import posixpath
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -88,6 +89,13 @@ class Root:
 
     def is_file(self, name: str = "") -> bool:
         return self.fs.isfile(self.full(name))
+
+    def are_files(self, names: Sequence[str]) -> list[bool]:
+        """Which of the names are files."""
+        if self.is_local:
+            return [Path(self.full(name)).is_file() for name in names]
+        with ThreadPoolExecutor(16) as pool:  # over the network it is all waiting
+            return list(pool.map(self.is_file, names))
 
     def is_folder(self, name: str = "") -> bool:
         return self.fs.isdir(self.full(name))

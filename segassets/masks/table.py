@@ -61,7 +61,7 @@ class MaskRows:
     def to_table(self) -> pa.Table:
         """The table so far, masks without a pixel left out."""
         columns: dict[str, Any] = dict(self._columns)
-        columns["area"], columns["bbox_xywh"] = _measure(
+        columns["area"], columns["bbox_xywh"] = measure(
             columns["rle_counts"], np.array(columns["height"], int), np.array(columns["width"], int)
         )
         table = masks_table(columns)
@@ -70,7 +70,7 @@ class MaskRows:
         return table if keep.all() else table.filter(pa.array(keep))
 
 
-def _measure(counts: Sequence[str], heights: np.ndarray, widths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def measure(counts: Sequence[str], heights: np.ndarray, widths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Areas int64 (N,) and boxes float32 (N, 4), one call into pycocotools per picture size."""
     area, box = np.zeros(len(counts), np.int64), np.zeros((len(counts), 4), np.float32)
     sizes = np.stack([heights, widths], 1) if len(counts) else np.zeros((0, 2), int)

@@ -90,24 +90,21 @@ def contact_sheet(
     columns = max(1, min(columns, len(pictures)))
     cell_width = cell_px or max(picture.shape[1] for picture in pictures)
     fitted = [_fit(picture, cell_width) for picture in pictures]
-    cell_height = max(picture.height for picture in fitted)
-    font = _font(max(11, round(cell_width / 24)))
+    rows = [fitted[at : at + columns] for at in range(0, len(fitted), columns)]
+    font = _font(max(11, round(cell_width / 28)))
     strip = round(font.size * 1.5) if labels else 0
-    rows = -(-len(fitted) // columns)
-    size = (
-        columns * cell_width + (columns + 1) * gap_px,
-        rows * (cell_height + strip) + (rows + 1) * gap_px,
-    )
+    heights = [strip + max(picture.height for picture in row) for row in rows]
+    size = (columns * cell_width + (columns + 1) * gap_px, sum(heights) + (len(rows) + 1) * gap_px)
     sheet = Image.new("RGB", size, _PAPER)
     pen = ImageDraw.Draw(sheet)
-    for index, picture in enumerate(fitted):
-        row, column = divmod(index, columns)
-        x = gap_px + column * (cell_width + gap_px)
-        y = gap_px + row * (cell_height + strip + gap_px)
-        if labels:
-            text = _clipped(labels[index], font, cell_width)
-            pen.text((x + 1, y + strip / 2), text, _INK, font, anchor="lm")
-        sheet.paste(picture, (x + (cell_width - picture.width) // 2, y + strip))
+    for number, row in enumerate(rows):
+        y = gap_px + sum(heights[:number]) + number * gap_px
+        for column, picture in enumerate(row):
+            x = gap_px + column * (cell_width + gap_px)
+            if labels:
+                text = _clipped(labels[number * columns + column], font, cell_width)
+                pen.text((x + 1, y + strip / 2), text, _INK, font, anchor="lm")
+            sheet.paste(picture, (x, y + strip))
     return np.asarray(sheet)
 
 
@@ -142,18 +139,43 @@ def _inner_point(mask: np.ndarray, box: tuple[slice, slice]) -> tuple[int, int]:
 
 
 def _write_labels(canvas: np.ndarray, labels: Sequence[tuple[int, str, tuple[int, int]]]) -> np.ndarray:
+    """Writes each text on a small plate; one that would cover an earlier one moves aside or is left out."""
     image = Image.fromarray(canvas)
     pen = ImageDraw.Draw(image)
     font = _font(max(10, round(min(canvas.shape[:2]) / 25)))
-    for identity, text, (x, y) in labels:
+    taken: list[tuple[float, float, float, float]] = []
+    for identity, text, centre in labels:
         left, top, right, bottom = pen.textbbox((0, 0), text, font, anchor="mm")
-        half_w, half_h = (right - left) / 2 + 2, (bottom - top) / 2 + 2
-        x = int(np.clip(x, half_w, max(half_w, image.width - 1 - half_w)))
-        y = int(np.clip(y, half_h, max(half_h, image.height - 1 - half_h)))
-        plate = (x - half_w, y - half_h, x + half_w, y + half_h)
+        half = ((right - left) / 2 + 2, (bottom - top) / 2 + 2)
+        plate = _free_plate(centre, half, (image.width, image.height), taken)
+        if plate is None:
+            continue
+        taken.append(plate)
+        x, y = (plate[0] + plate[2]) / 2, (plate[1] + plate[3]) / 2
         pen.rounded_rectangle(plate, radius=3, fill=_INK, outline=colour_of(identity))
         pen.text((x - (left + right) / 2, y - (top + bottom) / 2), text, (255, 255, 255), font, anchor="mm")
     return np.asarray(image)
+
+
+def _free_plate(
+    centre: tuple[int, int],
+    half: tuple[float, float],
+    size_wh: tuple[int, int],
+    taken: Sequence[tuple[float, float, float, float]],
+) -> tuple[float, float, float, float] | None:
+    """(x0, y0, x1, y1) around the centre or one step aside, inside the picture, off all plates taken."""
+    for step_x, step_y in ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (1, -1), (-1, 1), (1, 1)):
+        x, y = (
+            round(float(np.clip(at + step * 2 * reach, reach, max(reach, side - 1 - reach))))
+            for at, step, reach, side in zip(centre, (step_x, step_y), half, size_wh, strict=True)
+        )
+        plate = (x - half[0], y - half[1], x + half[0], y + half[1])
+        if not any(
+            plate[0] < other[2] and other[0] < plate[2] and plate[1] < other[3] and other[1] < plate[3]
+            for other in taken
+        ):
+            return plate
+    return None
 
 
 @lru_cache(maxsize=32)

@@ -1,0 +1,136 @@
+"""COCO segmentations to compressed counts, many at a time: polygons, compressed and uncompressed run lengths.
+
+No mask is decoded. What comes from a file is checked here, in numpy, before pycocotools reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from pycocotools import _mask as coco
+
+from segassets.datasets.scene import Exclusion
+from segassets.errors import BadInput
+from segassets.masks.runs import check_counts
+
+_FAR_PX = 1e6  # pycocotools walks along every edge pixel by pixel: a stray 1e12 would take all memory
+
+
+def to_counts(
+    segmentations: Sequence[Any], where: Sequence[str], height: int, width: int
+) -> tuple[list[str | None], list[Exclusion]]:
+    """Compressed counts of segmentations of pictures of one size.
+
+    Args:
+        segmentations: each a list of polygons [x0, y0, ...], or {"size": [h, w], "counts": text or list}.
+        where: names each segmentation in the exclusions, e.g. "annotation 12".
+
+    Returns:
+        Counts in order, None where nothing usable was given; and what was left out. A polygon that cannot be
+        used is left out alone, the rest of its segmentation stays.
+    """
+    counts: list[str | None] = [None] * len(segmentations)
+    excluded: list[Exclusion] = []
+    polygons: list[tuple[int, list]] = []
+    foreign: list[int] = []
+    for index, segmentation in enumerate(segmentations):
+        if isinstance(segmentation, list) and segmentation:
+            polygons.append((index, segmentation))
+        elif isinstance(segmentation, dict):
+            text, problem = _counts_of(segmentation, height, width)
+            counts[index] = text
+            if problem:
+                excluded.append(Exclusion("bad_rle", f"{where[index]}: {problem}"))
+            elif isinstance(segmentation["counts"], str | bytes):
+                foreign.append(index)
+        else:
+            excluded.append(Exclusion("no_segmentation", where[index]))
+    for index, problem in _unsound([(index, counts[index] or "") for index in foreign], height, width):
+        counts[index] = None
+        excluded.append(Exclusion("bad_rle", f"{where[index]}: {problem}"))
+    _rasterise(polygons, where, height, width, counts, excluded)
+    return counts, excluded
+
+
+def _counts_of(segmentation: dict[str, Any], height: int, width: int) -> tuple[str | None, str]:
+    """Compressed counts of an RLE (compressed ones still unchecked), or the reason why there are none."""
+    size, counts = segmentation.get("size"), segmentation.get("counts")
+    if not isinstance(size, list | tuple) or list(size) != [height, width]:
+        return None, f"expected an RLE of size [{height}, {width}] like its picture, found {size}"
+    if isinstance(counts, bytes):
+        return counts.decode("ascii", "replace"), ""
+    if isinstance(counts, str):
+        return counts, ""
+    if not isinstance(counts, list):
+        return None, f"expected RLE counts as text or a list, found {type(counts).__name__}"
+    if not all(type(run) is int and run >= 0 for run in counts) or sum(counts) != height * width:
+        return None, f"expected runs that sum to {height * width} pixels, found a sum or a run that cannot be"
+    encoded = coco.frUncompressedRLE([{"size": [height, width], "counts": counts}], height, width)
+    return encoded[0]["counts"].decode("ascii"), ""
+
+
+def _unsound(items: list[tuple[int, str]], height: int, width: int) -> list[tuple[int, str]]:
+    """(index, reason) of the counts that do not describe a mask of this size."""
+    if not items or not _problem([text for _, text in items], height, width):
+        return []
+    judged = [(index, _problem([text], height, width)) for index, text in items]
+    return [(index, problem) for index, problem in judged if problem]
+
+
+def _problem(texts: list[str], height: int, width: int) -> str:
+    try:
+        check_counts(texts, np.full(len(texts), height), np.full(len(texts), width))
+    except BadInput as error:
+        return str(error).removeprefix("mask 0: ")
+    return ""
+
+
+def _rasterise(
+    items: list[tuple[int, list]],
+    where: Sequence[str],
+    height: int,
+    width: int,
+    counts: list[str | None],
+    excluded: list[Exclusion],
+) -> None:
+    """Fills in the counts of segmentations given as polygons, the union of each one's parts."""
+    owners, polygons = [], []
+    for index, parts in items:
+        for number, part in enumerate(parts):
+            problem = _bad_points(part)
+            if problem:
+                excluded.append(Exclusion("bad_polygon", f"{where[index]}, polygon {number}: {problem}"))
+            else:
+                owners.append(index)
+                polygons.append(part)
+    if not polygons:
+        return
+    points = np.fromiter(chain.from_iterable(polygons), np.float64)
+    ends = np.cumsum([len(polygon) for polygon in polygons])
+    # one reduction for all: not-a-number compares false, so it counts as far away too
+    near = np.logical_and.reduceat(np.abs(points) <= _FAR_PX, np.concatenate([[0], ends[:-1]]))
+    arrays = np.split(points, ends[:-1])
+    for at in np.flatnonzero(~near):
+        problem = f"expected finite coordinates within {_FAR_PX:g} pixels, found others"
+        excluded.append(Exclusion("bad_polygon", f"{where[owners[at]]}: {problem}"))
+    sound = [at for at in range(len(arrays)) if near[at]]
+    encoded = coco.frPoly([arrays[at] for at in sound], height, width)
+    parts_of: dict[int, list] = {}
+    for at, mask in zip(sound, encoded, strict=True):
+        parts_of.setdefault(owners[at], []).append(mask)
+    for index, parts in parts_of.items():
+        mask = parts[0] if len(parts) == 1 else coco.merge(parts, False)
+        counts[index] = mask["counts"].decode("ascii")
+
+
+def _bad_points(polygon: Any) -> str:
+    if not isinstance(polygon, list):
+        return f"expected a list of numbers, found {type(polygon).__name__}"
+    if len(polygon) < 6 or len(polygon) % 2:
+        return f"expected at least 3 points (6 numbers), found {len(polygon)} numbers"
+    if not {type(number) for number in polygon} <= {int, float}:
+        return "expected numbers, found something else"
+    return ""
