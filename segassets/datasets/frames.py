@@ -67,6 +67,10 @@ class FrameSource:
         """(height, width) of one frame."""
         return self._sizes[frame]
 
+    def source_frame(self, frame: int) -> int:
+        """Index of one frame in the whole footage."""
+        return self._source_frames[frame]
+
     @property
     def same_size(self) -> bool:
         """True when all frames have one size, as footage has."""

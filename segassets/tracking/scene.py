@@ -48,6 +48,7 @@ def track_scene(
     work_dir: Path,
     out_dir: Path,
     progress: Progress | None = None,
+    unrelated: bool = False,
 ) -> TrackResult:
     """Follow the candidates of a scene and write `masks.parquet` and `tracks.parquet` into `out_dir`.
 
@@ -57,12 +58,15 @@ def track_scene(
         model: the network, e.g. Sam2Tracker.
         work_dir: where chunks survive a kill; a run with the same candidates, model and config goes on from there.
         progress: called with (frames done, frames in all, a note).
+        unrelated: the frames are an image set, not footage: every candidate is a track of its own picture only.
 
     Raises:
         BadInput: a frame cannot be read or changes size; names scene, file and frame.
         OutOfSpace: the disk is full; finished chunks are kept.
     """
     began = time.perf_counter()
+    if unrelated:
+        config = config.model_copy(update={"max_propagate": 0, "backward_frames": 0})
     tracker = StreamingTracker(model, config)
     chunks = ChunkStore(work_dir, scene)
     first = chunks.resume(tracker)
@@ -99,7 +103,7 @@ def candidates_by_frame(table: pa.Table) -> dict[int, list[Candidate]]:
 
 
 def _view(source: FrameSource, frame: int) -> FrameMasks:
-    return FrameMasks(frame, source.source_frame(frame), source.height, source.width)
+    return FrameMasks(frame, source.source_frame(frame), *source.size_hw(frame))
 
 
 def _refill_ring(source: FrameSource, tracker: StreamingTracker) -> None:

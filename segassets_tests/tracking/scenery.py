@@ -20,7 +20,6 @@ class Frames:
 
     def __init__(self, pictures: list[np.ndarray]) -> None:
         self.pictures = pictures
-        self.height, self.width = pictures[0].shape[:2]
         self.decoded: list[int] = []
 
     def __len__(self) -> int:
@@ -28,6 +27,10 @@ class Frames:
 
     def source_frame(self, frame: int) -> int:
         return 10 * frame
+
+    def size_hw(self, frame: int) -> tuple[int, int]:
+        height, width = self.pictures[frame].shape[:2]
+        return height, width
 
     def iterate(self, indices: Iterable[int] | None = None) -> Iterator[tuple[int, np.ndarray]]:
         for index in range(len(self)) if indices is None else indices:

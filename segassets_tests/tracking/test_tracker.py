@@ -207,6 +207,23 @@ def test_a_killed_run_goes_on_and_ends_the_same(killed_at: int, tmp_path: Path) 
     assert tracks.equals(whole_tracks)
 
 
+def test_pictures_of_an_image_set_are_not_followed(tmp_path: Path) -> None:
+    pictures = [*moving_square(2), np.zeros((40, 50, 3), np.uint8)]
+    result = track_scene(
+        Frames(pictures),  # type: ignore[arg-type]
+        "a.scene",
+        candidates([(0, square(5, 15), {}), (1, square(5, 15), {})]),
+        Sam2Tracker(network(), 3),
+        TrackingConfig(),
+        tmp_path / "work",
+        tmp_path,
+        unrelated=True,
+    )
+    masks = read_table(tmp_path / "masks.parquet", MASKS)
+    assert masks.column("frame").to_pylist() == [0, 1]
+    assert result.tracks.column("frames").to_pylist() == [1, 1]
+
+
 def test_match_takes_the_best_track_of_the_level() -> None:
     left, right = rle.encode(square(5, 15)), rle.encode(square(7, 15))
     wanted = Candidate(1, 0, 2, -1, 400, (0, 0, 1, 1), rle.encode(square(6, 15)), 1.0)
