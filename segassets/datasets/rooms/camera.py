@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from segassets.datasets.rooms.primitives import Triple
 from segassets.datasets.rooms.spec import RoomSpec
 
 WALL_CLEARANCE_M = 0.35
@@ -57,7 +58,7 @@ def look(position: np.ndarray, yaw: float, pitch: float, roll: float = 0.0) -> n
     return np.round(pose, _DECIMALS)
 
 
-def camera_path(spec: RoomSpec, rng: np.random.Generator, room_m: tuple[float, float, float]) -> np.ndarray:
+def camera_path(spec: RoomSpec, rng: np.random.Generator, room_m: Triple) -> np.ndarray:
     """(T, 4, 4) camera-to-world poses within a room centred on the origin with its floor at z = 0."""
     mode = spec.camera_modes[int(rng.integers(len(spec.camera_modes)))]
     limit = np.array(room_m[:2]) / 2 - WALL_CLEARANCE_M

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from segassets.datasets.rooms import motion
-from segassets.datasets.rooms.camera import Pinhole, camera_path, draw_pinhole, project, ray_through
+from segassets.datasets.rooms.camera import camera_path, draw_pinhole, ray_through
 from segassets.datasets.rooms.captions import size_word
-from segassets.datasets.rooms.fixtures import Fixture, draw_fixtures
+from segassets.datasets.rooms.fixtures import draw_fixtures
 from segassets.datasets.rooms.furniture import OBJECT_CATEGORIES, Blueprint, build
-from segassets.datasets.rooms.render import Light
+from segassets.datasets.rooms.places import Places
+from segassets.datasets.rooms.room import Room, Thing
 from segassets.datasets.rooms.spec import RoomSpec
 from segassets.datasets.rooms.surfaces import Look, draw_lights, draw_look, draw_shell
-from segassets.datasets.rooms.textures import Material
 from segassets.errors import BadConfig
 
 _LARGE = ("table", "chair", "sofa", "bed", "lamp", "shelf", "cabinet", "plant", "stool", "bin")
@@ -39,35 +38,6 @@ _AGAINST_WALL = ("shelf", "cabinet", "sofa", "bed")
 _TRIES = 60
 
 
-@dataclass
-class Thing:
-    """An object in its place: blueprint, appearance, poses over the frames."""
-
-    plan: Blueprint
-    look: Look
-    scale: float
-    size: str
-    track: motion.Track
-    moving: bool = False
-    arrives: int = 0
-    on_top: bool = False
-    radius_m: float = 0.1
-
-
-@dataclass
-class Room:
-    """Everything a renderer needs to know about a clip."""
-
-    room_m: tuple[float, float, float]
-    pinhole: Pinhole
-    poses: np.ndarray
-    shell: list[Material]
-    lights: list[Light]
-    ambient: tuple
-    fixtures: list[Fixture]
-    things: list[Thing] = field(default_factory=list)
-
-
 def compose_room(spec: RoomSpec, rng: np.random.Generator) -> Room:
     """Draw a room, the camera's path through it, and objects that it will see."""
     sides = rng.uniform(*spec.room_m, 2)
@@ -84,11 +54,11 @@ def compose_room(spec: RoomSpec, rng: np.random.Generator) -> Room:
     return room
 
 
-class _Furnisher:
+class _Furnisher(Places):
     """Puts objects into a room one by one, larger and standing ones first."""
 
     def __init__(self, spec: RoomSpec, rng: np.random.Generator, room: Room) -> None:
-        self.spec, self.rng, self.room = spec, rng, room
+        super().__init__(spec, rng, room)
         self.allowed = spec.categories or tuple(OBJECT_CATEGORIES.values())
         unknown = sorted(set(self.allowed) - set(OBJECT_CATEGORIES.values()))
         if unknown:
@@ -120,7 +90,7 @@ class _Furnisher:
         for attempt in range(150):
             limit = np.array(self.room.room_m[:2]) / 2 - 0.2
             planned = self._plan(("sphere", "cylinder", "cup"), 0.985**attempt * 0.8)
-            thing = self._standing(planned, self.rng.uniform(-limit, limit), self._yaw())
+            thing = self._standing(planned, self.rng.uniform(-limit, limit), self.yaw())
             if thing is not None:
                 return thing
         raise BadConfig(
@@ -150,27 +120,25 @@ class _Furnisher:
         planned = self._plan(_HANGING)
         if planned[0].place == "wall":
             return self._on_wall(planned)
-        spot = self._seen_spot()
+        spot = self.seen_spot()
         if planned[0].place != "flat" or spot is None:
             return None
         rugs = [thing for thing in self.room.things if thing.plan.place == "flat"]
         reach = math.hypot(*planned[0].half_m)
-        if not self._inside(spot, reach * 0.8) or any(
+        if not self.inside(spot, reach * 0.8) or any(
             math.dist(spot, thing.track.position_m[0, :2]) < reach + thing.radius_m for thing in rugs
         ):
             return None
-        return self._thing(planned, motion.standing(self.spec.frames, [*spot, 0.0], self._yaw()))
+        return self._thing(planned, motion.standing(self.spec.frames, [*spot, 0.0], self.yaw()))
 
     def _large(self) -> Thing | None:
         planned = self._plan(_LARGE)
-        spot = (
-            self._spot_in_front() if self.rng.random() < self.spec.occlusion_fraction else self._seen_spot()
-        )
+        spot = self.spot_in_front() if self.rng.random() < self.spec.occlusion_fraction else self.seen_spot()
         if spot is None:
             return None
-        yaw = self._yaw()
+        yaw = self.yaw()
         if planned[0].category in _AGAINST_WALL and self.rng.random() < 0.6:
-            spot, yaw = self._pushed_to_wall(spot, planned[0])
+            spot, yaw = self.pushed_to_wall(spot, planned[0])
         return self._standing(planned, spot, yaw)
 
     def _small(self) -> Thing | None:
@@ -181,26 +149,24 @@ class _Furnisher:
             return None
         if not in_front and self.rng.random() < 0.6:
             return self._on_support(planned)
-        spot = self._spot_in_front() if in_front else self._seen_spot()
-        return None if spot is None else self._standing(planned, spot, self._yaw())
+        spot = self.spot_in_front() if in_front else self.seen_spot()
+        return None if spot is None else self._standing(planned, spot, self.yaw())
 
     def _moving(self) -> Thing | None:
         planned = self._plan(_WALKING, 1.2)
         plan, frames = planned[0], self.spec.frames
-        spot = self._seen_spot()
+        spot = self.seen_spot()
         if spot is None or plan.place in ("wall", "flat"):
             return None
         speed = self.rng.uniform(*self.spec.object_speed_m) * self.rng.choice([-1, 1])
-        if self.rng.random() < 0.2 and self._free(spot, math.hypot(*plan.half_m)):
+        if self.rng.random() < 0.2 and self.free(spot, math.hypot(*plan.half_m)):
             rate = float(self.rng.uniform(0.05, 0.25)) * self.rng.choice([-1, 1])
             bob = float(self.rng.uniform(0, 0.15))
-            track = motion.turning(frames, [*spot, 0.0], self._yaw(), rate, bob)
+            track = motion.turning(frames, [*spot, 0.0], self.yaw(), rate, bob)
         else:
             radius = float(self.rng.uniform(0.25, 1.3))
             path = motion.circle_path(frames, spot, radius, float(self.rng.uniform(0, 6.28)), speed)
-            if not all(
-                self._free(point, math.hypot(*plan.half_m)) for point in path[:: max(1, frames // 40)]
-            ):
+            if not all(self.free(point, math.hypot(*plan.half_m)) for point in path[:: max(1, frames // 40)]):
                 return None
             track = motion.along(path, 0.0, plan.half_m[0] if plan.rolls else 0.0)
         return self._thing(planned, track, moving=True)
@@ -214,62 +180,23 @@ class _Furnisher:
             return None
         begin = 1 + int(self.rng.integers(0, max(1, min(frames // 2, 12))))
         length = int(self.rng.integers(3, 10))
-        end = self._seen_spot(min(begin + length, frames - 1))
-        if end is None or not self._free(end, reach):
+        end = self.seen_spot(min(begin + length, frames - 1))
+        if end is None or not self.free(end, reach):
             return None
         for _ in range(8):
             limit = np.array(self.room.room_m[:2]) / 2 - reach - 0.05
             if (limit <= 0).any():
                 break
             start = self.rng.uniform(-limit, limit)
-            if self._hidden(start, plan, begin) and self._clear_line(start, end, reach):
+            if self.hidden(start, plan, begin) and self.clear_line(start, end, reach):
                 path = motion.line_path(frames, start, end, begin, begin + length)
                 track = motion.along(path, 0.0, plan.half_m[0] if plan.rolls else 0.0)
                 return self._thing(planned, track, moving=True, arrives=begin)
         top = self.room.room_m[2] + 0.1
-        track = motion.dropping(frames, np.array([*end, 0.0]), self._yaw(), top, begin, length)
+        track = motion.dropping(frames, np.array([*end, 0.0]), self.yaw(), top, begin, length)
         return self._thing(planned, track, moving=True, arrives=begin)
 
-    # ---- places
-
-    def _yaw(self) -> float:
-        return float(self.rng.uniform(0, 2 * math.pi))
-
-    def _seen_spot(self, frame: int | None = None) -> np.ndarray | None:
-        """A place on the floor that the camera sees in some frame, mostly in an early one."""
-        pinhole = self.room.pinhole
-        last = min(self.spec.frames, 12) if self.rng.random() < 0.8 else self.spec.frames
-        t = int(self.rng.integers(last)) if frame is None else frame
-        pose = self.room.poses[t]
-        for _ in range(10):
-            u, v = self.rng.uniform(0.08, 0.92) * pinhole.width, self.rng.uniform(0.4, 1.05) * pinhole.height
-            ray = ray_through(pinhole, pose, u, v)
-            if ray[2] > -0.02:
-                continue
-            spot = pose[:2, 3] - ray[:2] / ray[2] * pose[2, 3]
-            distance = math.dist(spot, pose[:2, 3])
-            if self.spec.distance_m[0] <= distance <= self.spec.distance_m[1] and self._inside(spot, 0.15):
-                return np.round(spot, 6)
-        return None
-
-    def _spot_in_front(self) -> np.ndarray | None:
-        """A place on the floor on the way from the camera to an object that is there already."""
-        others = [thing for thing in self.room.things if thing.plan.place != "flat"]
-        if not others:
-            return self._seen_spot()
-        target = others[int(self.rng.integers(len(others)))].track.position_m[0, :2]
-        camera = self.room.poses[int(self.rng.integers(min(self.spec.frames, 12))), :2, 3]
-        spot = camera + (target - camera) * self.rng.uniform(0.45, 0.85) + self.rng.normal(0, 0.05, 2)
-        return np.round(spot, 6) if math.dist(spot, camera) >= self.spec.distance_m[0] * 0.8 else None
-
-    def _pushed_to_wall(self, spot: np.ndarray, plan: Blueprint) -> tuple[np.ndarray, float]:
-        half = np.array(self.room.room_m[:2]) / 2
-        gaps = [half[0] - spot[0], half[0] + spot[0], half[1] - spot[1], half[1] + spot[1]]
-        wall = int(np.argmin(gaps))
-        axis, sign = wall // 2, 1 if wall % 2 == 0 else -1
-        moved = spot.copy()
-        moved[axis] = sign * (half[axis] - plan.half_m[1] - 0.02)
-        return np.round(moved, 6), (-math.pi / 2, math.pi / 2, 0.0, math.pi)[wall]
+    # ---- places that are not on the floor, and what stands in a place
 
     def _on_wall(self, planned: tuple[Blueprint, Look, float]) -> Thing | None:
         plan, room = planned[0], self.room
@@ -320,12 +247,12 @@ class _Furnisher:
             beside = math.dist(other.track.position_m[0, :2], centre[:2]) > reach + other.radius_m
             if other.on_top and abs(other.track.position_m[0, 2] - centre[2]) < 0.2 and not beside:
                 return None
-        track = motion.standing(self.spec.frames, centre, self._yaw())
+        track = motion.standing(self.spec.frames, centre, self.yaw())
         return self._thing(planned, track, on_top=True)
 
     def _standing(self, planned: tuple[Blueprint, Look, float], spot: np.ndarray, yaw: float) -> Thing | None:
         plan = planned[0]
-        if not self._free(spot, math.hypot(*plan.half_m), (plan.half_m, yaw)):
+        if not self.free(spot, math.hypot(*plan.half_m), (plan.half_m, yaw)):
             return None
         return self._thing(planned, motion.standing(self.spec.frames, [*spot, 0.0], yaw))
 
@@ -335,70 +262,8 @@ class _Furnisher:
 
     # ---- what is free
 
-    def _inside(self, spot: np.ndarray, margin: float) -> bool:
-        return bool((np.abs(spot) <= np.array(self.room.room_m[:2]) / 2 - margin).all())
-
-    def _free(self, spot: np.ndarray, reach: float, rectangle: tuple | None = None) -> bool:
-        """Whether a footprint at a spot is in the room, off the camera's path and clear of other things."""
-        yaw = rectangle[1] if rectangle else 0.0
-        half = np.asarray(rectangle[0] if rectangle else (0.75 * reach, 0.75 * reach))
-        corners = _rectangle(spot, half, yaw)
-        if not (np.abs(corners) <= np.array(self.room.room_m[:2]) / 2).all():
-            return False
-        gap = np.sqrt(((self.room.poses[:, :2, 3] - spot) ** 2).sum(1)).min()
-        if gap < 0.7 * reach + 0.4:
-            return False
-        for other in self.room.things:
-            if other.on_top or other.plan.place in ("wall", "flat"):
-                continue
-            places = other.track.position_m[
-                :: max(1, self.spec.frames // 20) if other.moving else self.spec.frames
-            ]
-            if np.sqrt(((places[:, :2] - spot) ** 2).sum(1)).min() > reach + other.radius_m:
-                continue
-            if other.moving or _overlap(corners, _footprint(other)):
-                return False
-        return True
-
-    def _clear_line(self, start: np.ndarray, end: np.ndarray, reach: float) -> bool:
-        return all(self._free(start + (end - start) * share, reach) for share in np.linspace(0, 1, 12))
-
-    def _hidden(self, spot: np.ndarray, plan: Blueprint, until: int) -> bool:
-        """Whether an object there is outside the picture in every frame up to `until`."""
-        pinhole, reach = self.room.pinhole, math.hypot(*plan.half_m) + 0.05
-        points = np.array([[spot[0] + a * reach, spot[1] + b * reach, c]
-                           for a in (-1, 0, 1) for b in (-1, 0, 1) for c in (0, plan.height_m)])  # fmt: skip
-        for pose in self.room.poses[: until + 1]:
-            seen = project(points, pose, pinhole)
-            ahead = seen[:, 2] > 0
-            if (ahead & (np.abs(seen[:, 0] / pinhole.width - 0.5) < 0.55)).any():
-                return False
-        return True
-
 
 def set_minus(names: object, *without: tuple[str, ...]) -> list[str]:
     """Names in their order, less those in any of the tuples."""
     left_out = {name for group in without for name in group}
     return [name for name in names if name not in left_out]
-
-
-def _rectangle(centre: np.ndarray, half: np.ndarray, yaw: float) -> np.ndarray:
-    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
-    return corners @ motion.turn_z(yaw)[:2, :2].T + np.asarray(centre)[:2]
-
-
-def _footprint(thing: Thing) -> np.ndarray:
-    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * np.asarray(thing.plan.half_m)
-    return corners @ thing.track.rotation[0, :2, :2].T + thing.track.position_m[0, :2]
-
-
-def _overlap(one: np.ndarray, two: np.ndarray) -> bool:
-    """Whether two convex quadrilaterals, corners in order, overlap (separating axes)."""
-    for shape in (one, two):
-        for k in range(2):
-            edge = shape[k + 1] - shape[k]
-            axis = np.array([-edge[1], edge[0]])
-            a, b = one @ axis, two @ axis
-            if a.max() <= b.min() or b.max() <= a.min():
-                return False
-    return True

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from segassets.datasets.rooms.motion import turn_z
-from segassets.datasets.rooms.primitives import Solid
+from segassets.datasets.rooms.primitives import Solid, Triple
 from segassets.datasets.rooms.textures import COLOURS, Material, draw_any_colour, draw_colour
 
 
@@ -22,7 +22,7 @@ class Fixture:
     centre_m: np.ndarray
 
 
-def draw_fixtures(rng: np.random.Generator, room_m: tuple[float, float, float]) -> list[Fixture]:
+def draw_fixtures(rng: np.random.Generator, room_m: Triple) -> list[Fixture]:
     """Fixtures for the four walls and the ceiling, drawn from the seed."""
     fixtures: list[Fixture] = []
     board = Material("plain", (draw_any_colour(rng, 0.3, 0.95),), grain=0.1)
@@ -50,9 +50,7 @@ def draw_fixtures(rng: np.random.Generator, room_m: tuple[float, float, float]) 
     return fixtures
 
 
-def _on_wall(
-    room_m: tuple[float, float, float], wall: int, at: float, z: float, size: tuple, material: Material
-) -> Fixture:
+def _on_wall(room_m: Triple, wall: int, at: float, z: float, size: tuple, material: Material) -> Fixture:
     """A box (along the wall, thickness, height) flat on a wall: 0..3 are -x, +x, -y, +y."""
     axis, sign = wall // 2, -1 if wall % 2 == 0 else 1
     centre = np.array([at, at, z], float)
@@ -62,9 +60,7 @@ def _on_wall(
     return Fixture(Solid("box", half), material, rotation, np.round(centre, 6))
 
 
-def _door(
-    rng: np.random.Generator, room_m: tuple[float, float, float], wall: int, at: float
-) -> list[Fixture]:
+def _door(rng: np.random.Generator, room_m: Triple, wall: int, at: float) -> list[Fixture]:
     pattern = "wooden" if rng.random() < 0.5 else "plain"
     colour = draw_colour(rng, str(rng.choice(list(COLOURS))))
     leaf = Material(pattern, (colour, tuple(0.7 * value for value in colour)), 0.15, grain=0.1)
@@ -78,9 +74,7 @@ def _door(
     ]
 
 
-def _window(
-    rng: np.random.Generator, room_m: tuple[float, float, float], wall: int, at: float
-) -> list[Fixture]:
+def _window(rng: np.random.Generator, room_m: Triple, wall: int, at: float) -> list[Fixture]:
     wide, tall = float(rng.uniform(0.8, 1.6)), float(rng.uniform(0.8, 1.2))
     z = min(1.5, room_m[2] - tall / 2 - 0.15)
     frame = Material("plain", (draw_any_colour(rng, 0.4, 0.98),))

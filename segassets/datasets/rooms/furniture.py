@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from segassets.datasets.rooms.primitives import Solid
+from segassets.datasets.rooms.primitives import Solid, Triple
 
 OBJECT_CATEGORIES: dict[int, str] = dict(
     enumerate(
@@ -43,7 +43,7 @@ PART_CATEGORY_IDS: dict[str, int] = {name: key for key, name in PART_CATEGORIES.
 class Swing:
     """A part's back-and-forth turn while its object moves: about the object's x axis, through a pivot."""
 
-    pivot_m: tuple[float, float, float]
+    pivot_m: Triple
     amplitude_rad: float
     phase_rad: float
 
@@ -54,8 +54,8 @@ class PartSolid:
 
     part: int
     solid: Solid
-    centre_m: tuple[float, float, float]
-    angles_rad: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    centre_m: Triple
+    angles_rad: Triple = (0.0, 0.0, 0.0)
     slot: str = "main"
     swing: Swing | None = None
 
@@ -82,7 +82,7 @@ class Blueprint:
     supports: list[tuple[float, float, float, float, float, float]] = field(default_factory=list)
     place: str = "floor"
     rolls: bool = False
-    light: tuple[float, float, float] | None = None
+    light: Triple | None = None
 
     def part(self, name: str) -> int:
         """Begin a new part; the solids added with its number belong to it."""

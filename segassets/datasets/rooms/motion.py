@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from segassets.datasets.rooms.primitives import Triple
+
 
 @dataclass
 class Track:
@@ -29,7 +31,7 @@ def turn_z(angle: float) -> np.ndarray:
     return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
 
 
-def euler(angles: tuple[float, float, float]) -> np.ndarray:
+def euler(angles: Triple) -> np.ndarray:
     """(3, 3) rotation about x, then y, then z."""
     (cx, cy, cz), (sx, sy, sz) = ([f(a) for a in angles] for f in (math.cos, math.sin))
     rx = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])

@@ -8,8 +8,9 @@ import numpy as np
 
 from segassets.datasets.rooms import motion
 from segassets.datasets.rooms.captions import caption
-from segassets.datasets.rooms.compose import Thing
 from segassets.datasets.rooms.furniture import CATEGORY_IDS, PART_CATEGORY_IDS, PartSolid
+from segassets.datasets.rooms.primitives import Triple
+from segassets.datasets.rooms.room import Thing
 
 PARTS_PER_OBJECT = 1000
 
@@ -49,8 +50,8 @@ class RoomObject:
     pattern: str
     moving: bool
     arrives: int
-    box_half_m: tuple[float, float, float]
-    box_centre_m: tuple[float, float, float]
+    box_half_m: Triple
+    box_centre_m: Triple
     parts: tuple[RoomPart, ...] = ()
 
 

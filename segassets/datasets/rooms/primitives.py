@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Vec3 = tuple[np.ndarray, np.ndarray, np.ndarray]
+Vec3 = tuple[np.ndarray, ...]  # x, y, z (or r, g, b) of N points as three (N,) arrays
+Triple = tuple[float, ...]  # x, y, z or r, g, b
 MISS = np.float32(np.inf)
 _TINY = np.float32(1e-9)
 
@@ -28,7 +29,7 @@ class Solid:
     """
 
     kind: str
-    half_m: tuple[float, float, float]
+    half_m: Triple
     taper: tuple[float, float] = (1.0, 1.0)
 
 
@@ -47,13 +48,12 @@ def entry_distance(solid: Solid, origin: np.ndarray, direction: Vec3) -> np.ndar
 
 
 def _enter_box(o: np.ndarray, d: Vec3, taper: tuple[float, float]) -> np.ndarray:
-    near = far = None
+    near, far = np.full(d[0].shape, -MISS), np.full(d[0].shape, MISS)
     for start, axis in zip(o, d, strict=True):
         inverse = np.float32(1) / np.where(np.abs(axis) < _TINY, _TINY, axis)
         one, two = (np.float32(-1) - start) * inverse, (np.float32(1) - start) * inverse
         low, high = np.minimum(one, two), np.maximum(one, two)
-        near = low if near is None else np.maximum(near, low)
-        far = high if far is None else np.minimum(far, high)
+        near, far = np.maximum(near, low), np.minimum(far, high)
     return np.where((near <= far) & (near > 0), near, MISS)
 
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from segassets.datasets.rooms import motion
-from segassets.datasets.rooms.compose import Room, compose_room
+from segassets.datasets.rooms.compose import compose_room
 from segassets.datasets.rooms.film import Film, develop, draw_film, expose_for
 from segassets.datasets.rooms.objects import describe, part_id
-from segassets.datasets.rooms.render import Light, Placement, World, colour_frame, look_at_frame
+from segassets.datasets.rooms.rays import Light, Placement, World, look_at_frame
+from segassets.datasets.rooms.room import Room
+from segassets.datasets.rooms.shading import colour_frame
 from segassets.datasets.rooms.spec import RoomSpec
 
 # Goes up with every change of what a seed renders; rooms on disk and frozen sets are checked against it.

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from segassets.datasets.rooms.furniture import Blueprint
-from segassets.datasets.rooms.render import Light
+from segassets.datasets.rooms.primitives import Triple
+from segassets.datasets.rooms.rays import Light
 from segassets.datasets.rooms.textures import COLOURS, PATTERNS, Material, draw_any_colour, draw_colour
 
 _DARK = ((0.01, 0.01, 0.012), (0.03, 0.03, 0.03))
@@ -105,7 +106,7 @@ def draw_shell(rng: np.random.Generator) -> list[Material]:
     return [*walls, _floor(rng), Material("plain", (draw_any_colour(rng, 0.65, 0.98),), grain=0.05)]
 
 
-def _muted(rng: np.random.Generator, low: float, high: float) -> tuple[float, float, float]:
+def _muted(rng: np.random.Generator, low: float, high: float) -> Triple:
     """A wall or floor colour: mostly near grey, at times strong."""
     strong = draw_any_colour(rng, low, high)
     grey, keep = sum(strong) / 3, float(rng.choice([0.1, 0.25, 0.4, 1.0]))
@@ -152,7 +153,7 @@ def _floor(rng: np.random.Generator) -> Material:
 
 
 def draw_lights(
-    rng: np.random.Generator, room_m: tuple[float, float, float], count: tuple[int, int]
+    rng: np.random.Generator, room_m: Triple, count: tuple[int, int]
 ) -> tuple[list[Light], tuple]:
     """Lights near the ceiling and at the walls, and the (below, above) colours of what fills the room."""
     lights = []

@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from segassets.datasets.rooms.primitives import Vec3
+from segassets.datasets.rooms.primitives import Triple, Vec3
 
 # Name -> (low, high) corners of a box in RGB, 0..255, of the colours a person would call so.
 COLOURS: dict[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
@@ -48,25 +48,23 @@ class Material:
     """
 
     pattern: str
-    colours: tuple[tuple[float, float, float], ...]
+    colours: tuple[Triple, ...]
     period_m: float = 0.1
-    phase_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    phase_m: Triple = (0.0, 0.0, 0.0)
     grain: float = 0.15
     gloss: float = 0.0
     emission: float = 0.0
     duty: float = field(default=0.5)
 
 
-def draw_colour(rng: np.random.Generator, name: str) -> tuple[float, float, float]:
+def draw_colour(rng: np.random.Generator, name: str) -> Triple:
     """A linear RGB albedo that a person would call `name`."""
     low, high = (np.asarray(corner, float) for corner in COLOURS[name])
     srgb = (low + (high - low) * rng.random(3)) / 255
     return tuple(float(value) for value in np.round(srgb * srgb, 6))
 
 
-def draw_any_colour(
-    rng: np.random.Generator, low: float = 0.0, high: float = 1.0
-) -> tuple[float, float, float]:
+def draw_any_colour(rng: np.random.Generator, low: float = 0.0, high: float = 1.0) -> Triple:
     """A linear RGB albedo from anywhere between two grey levels."""
     srgb = low + (high - low) * rng.random(3)
     return tuple(float(value) for value in np.round(srgb * srgb, 6))
@@ -157,7 +155,7 @@ def _mix(
 ) -> Vec3:
     name = material.pattern
     if name == "plain":
-        return tuple(np.float32(value) for value in material.colours[0])
+        return tuple(np.full(a.shape, value, np.float32) for value in material.colours[0])
     if name == "striped":
         weight = (a - np.floor(a) < material.duty).astype(np.float32)
     elif name == "checked":

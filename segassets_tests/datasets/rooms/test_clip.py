@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from segassets.datasets.rooms import RoomClip, RoomSpec, Studio, compose, generate_room, render
+from segassets.datasets.rooms import RoomClip, RoomSpec, Studio, compose, generate_room, rays, shadows
 from segassets.datasets.rooms.furniture import CATEGORIES, OBJECT_CATEGORIES, build
 from segassets.datasets.rooms.objects import extent
 from segassets.errors import BadConfig
@@ -110,9 +110,9 @@ def test_the_same_seed_gives_the_same_arrays_in_any_order(clip: RoomClip) -> Non
 
 def test_culling_changes_nothing(clip: RoomClip, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        render, "_screen_boxes", lambda world, *_: [(k, (0, 96, 0, 72)) for k in range(len(world.solids))]
+        rays, "screen_boxes", lambda world, *_: [(k, (0, 96, 0, 72)) for k in range(len(world.solids))]
     )
-    monkeypatch.setattr(render, "_passes", lambda rays, *_: np.ones(len(rays), bool))
+    monkeypatch.setattr(shadows, "_passes", lambda rays, *_: np.ones(len(rays), bool))
     frame = Studio(SPEC, 11).frame(0)
     np.testing.assert_array_equal(frame.part_ids, clip.part_ids[0])
     np.testing.assert_array_equal(frame.depth_m, clip.depth_m[0])
@@ -197,6 +197,6 @@ def test_a_wrong_spec_is_refused_by_name(change: dict, named: str) -> None:
 def test_unknown_category_and_full_room(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BadConfig, match="sphare"):
         generate_room(RoomSpec(categories=("sphare",)), 0)
-    monkeypatch.setattr(compose._Furnisher, "_free", lambda *_: False)
+    monkeypatch.setattr(compose._Furnisher, "free", lambda *_: False)
     with pytest.raises(BadConfig, match="no place left"):
         generate_room(RoomSpec(frames=1, objects_min=60, objects_max=60, categories=("sphere",)), 0)
