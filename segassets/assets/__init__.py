@@ -1,1 +1,1 @@
-"""The graph: one module per artifact family, each asset a sentence: take inputs, call one stage, tell what was made."""
+"""The graph: one module per artifact family; each asset takes inputs, calls one stage, tells what was made."""

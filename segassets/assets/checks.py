@@ -6,7 +6,7 @@ import json
 
 from segassets.errors import BadInput
 from segassets.orchestration.checks import Check, Figures
-from segassets.orchestration.work import FRAMES_FILE, MASKS_FILE, TRACKS_FILE, SceneWork
+from segassets.orchestration.work import DROPPED_FILE, TRACKS_FILE, SceneWork
 
 
 def _frames_schema(work: SceneWork) -> Figures:
@@ -128,7 +128,7 @@ def _filter_coverage(work: SceneWork) -> Figures:
     kept = set(work.made_masks.column("mask_id").to_pylist())
     if kept - before:
         raise BadInput(f"expected candidates only, found other masks {sorted(kept - before)[:10]}")
-    dropped = sum(json.loads((work.out / "dropped.json").read_text()).values())
+    dropped = sum(json.loads((work.out / DROPPED_FILE).read_text()).values())
     if len(kept) + dropped != len(before):
         raise BadInput(f"expected {len(before)} candidates kept or counted, found {len(kept)} + {dropped}")
     _check_parents(work)
@@ -201,15 +201,3 @@ def _report_coverage(work: SceneWork) -> Figures:
 REPORT_CHECKS = (
     _coverage(_report_coverage, "The HTML page is whole and needs nothing beside it; the Markdown is there."),
 )
-
-__all__ = [
-    "ANNOTATION_CHECKS",
-    "CANDIDATE_CHECKS",
-    "COMPARISON_CHECKS",
-    "FILTER_CHECKS",
-    "FRAMES_CHECKS",
-    "FRAMES_FILE",
-    "MASKS_FILE",
-    "REPORT_CHECKS",
-    "TRACK_CHECKS",
-]

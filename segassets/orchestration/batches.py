@@ -27,6 +27,7 @@ from segassets.storage import atomic
 
 if TYPE_CHECKING:
     from segassets.datasets.scene import Scene
+    from segassets.orchestration.model_choice import LoadedNetwork
     from segassets.orchestration.scene_assets import SceneAsset
     from segassets.storage.provenance import Provenance
     from segassets.storage.store import Artifact, ArtifactStore
@@ -102,7 +103,15 @@ class Batch:
                 resources = stack.enter_context(ResourceMonitor())
                 out = stack.enter_context(store.create(provenance))
                 work = SceneWork(
-                    name, key, store, open_scene, out, inputs, provenance, self.context.log, self.device
+                    name,
+                    key,
+                    store,
+                    open_scene,
+                    out,
+                    inputs,
+                    provenance,
+                    self.context.log,
+                    self._load_network,
                 )
                 stack.callback(work.close)
                 made = self.asset.make(work, config)
@@ -178,6 +187,9 @@ class Batch:
             metadata={"failed_scenes": dg.MetadataValue.json(self.failures), "num_failed": len(lines)},
             allow_retries=False,
         )
+
+    def _load_network(self) -> LoadedNetwork:
+        return self.asset.load_network(self.op_config, self.device)
 
     def _wanted_device(self) -> str:
         return self.asset.wanted_device(self.op_config)

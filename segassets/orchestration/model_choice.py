@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
@@ -43,9 +44,18 @@ class ModelChoice(StrictModel):
 
         return {"name": self.model, "sha256": weights_sha256(self.spec())}
 
-    def network(self, device: str) -> Any:
-        """The network on `device`; loaded once per process."""
+    def load(self, device: str) -> LoadedNetwork:
+        """The network on `device`; read from disk once per process."""
         from segassets.models.sam2.build import get_network
 
         spec = self.spec()
-        return get_network(spec, device, self.precision or spec.precision)
+        precision = self.precision or spec.precision
+        return LoadedNetwork(get_network(spec, device, precision), precision)
+
+
+@dataclass(frozen=True)
+class LoadedNetwork:
+    """A network in memory and the precision it runs in."""
+
+    network: Any
+    precision: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import dagster as dg
 import pydantic
@@ -40,7 +40,17 @@ def _field(name: str, field: pydantic.fields.FieldInfo, value: Any) -> tuple[Any
         field.default = nested(**value.model_dump())
         return nested, field
     field.default = value
-    return field.annotation, field
+    return _known_to_dagster(field), field
+
+
+def _known_to_dagster(field: pydantic.fields.FieldInfo) -> Any:
+    """The annotation; an optional choice becomes optional text, with its words in the description."""
+    choices = [arm for arm in get_args(field.annotation) if get_origin(arm) is Literal]
+    if not choices:
+        return field.annotation
+    words = ", ".join(str(word) for word in get_args(choices[0]))
+    field.description = f"{field.description} One of: {words}."
+    return str | None
 
 
 def stage_config(model: type[pydantic.BaseModel], config: dg.Config, where: str) -> Any:

@@ -19,7 +19,7 @@ import pydantic
 from segassets.orchestration.batches import Batch
 from segassets.orchestration.checks import Check
 from segassets.orchestration.gpu import POOL, GpuNeed
-from segassets.orchestration.model_choice import ModelChoice
+from segassets.orchestration.model_choice import LoadedNetwork, ModelChoice
 from segassets.orchestration.op_config import op_config, stage_config
 from segassets.orchestration.partitions import scenes
 from segassets.orchestration.tags import asset_key
@@ -49,8 +49,8 @@ class SceneAsset:
         scenes_per_run: scenes of a backfill that share a run (and a loaded network). Neighbours in the graph have
             different numbers on purpose: Dagster then starts a run per asset, and a scene that fails in one does
             not keep the others of its run from the next.
-        network: it loads a model, so it has the fields of ModelChoice in its config.
-        gpu: what a step asks its engine for.
+        gpu: what a step asks its engine for; an asset that has this need loads a model, so its config has the fields
+            of ModelChoice too.
         checks: what is verified before an artifact is published.
         columns: name of the table schema in segassets.masks.schemas that documents the asset.
     """
@@ -75,6 +75,10 @@ class SceneAsset:
     def wanted_device(self, config: Any) -> str:
         """The device a step asks for."""
         return self._choice(config).wanted_device()
+
+    def load_network(self, config: Any, device: str) -> LoadedNetwork:
+        """The network a step uses, read once per process."""
+        return self._choice(config).load(device)
 
     def _choice(self, config: Any) -> ModelChoice:
         return stage_config(ModelChoice, config, f"config of {self.name}")

@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
     from segassets.datasets.frames import FrameSource
     from segassets.datasets.scene import Scene
+    from segassets.models.protocols import ImageSegmenter
+    from segassets.models.streaming import VideoTracker
+    from segassets.orchestration.model_choice import LoadedNetwork
     from segassets.storage.provenance import Provenance
     from segassets.storage.store import Artifact, ArtifactStore
 
 FRAMES_FILE = "frames.parquet"
 MASKS_FILE = "masks.parquet"
 TRACKS_FILE = "tracks.parquet"
+DROPPED_FILE = "dropped.json"
 _LOG_EVERY_S = 15.0
 
 
@@ -52,7 +56,7 @@ class SceneWork:
         out: staging folder; what lies in it when the function returns becomes the artifact.
         inputs: upstream asset -> its artifact, known to fit what it was made from.
         provenance: the record that will be stored with the artifact.
-        device: where networks run, e.g. "cuda:0"; "cpu" for assets that use none.
+        load_network: loads the step's network, once per process; for assets with a GPU need.
     """
 
     asset: str
@@ -63,7 +67,7 @@ class SceneWork:
     inputs: Mapping[str, Artifact]
     provenance: Provenance
     log: Logger
-    device: str = "cpu"
+    load_network: Callable[[], LoadedNetwork] | None = None
 
     @cached_property
     def scene(self) -> Scene:
@@ -109,6 +113,24 @@ class SceneWork:
         from segassets.masks.table import read_table
 
         return read_table(self.out / MASKS_FILE, MASKS)
+
+    def segmenter(self) -> ImageSegmenter:
+        """The step's model as a promptable segmenter of single pictures."""
+        from segassets.models.sam2.images import Sam2ImageSegmenter
+
+        return Sam2ImageSegmenter(self._loaded().network)
+
+    def tracker(self) -> VideoTracker:
+        """The step's model as a tracker of many objects."""
+        from segassets.models.sam2.video import Sam2Tracker
+
+        loaded = self._loaded()
+        return Sam2Tracker(loaded.network, len(self.source), loaded.precision)
+
+    def _loaded(self) -> LoadedNetwork:
+        if self.load_network is None:
+            raise TypeError(f"{self.asset} is declared without a GPU need, so it has no network")
+        return self.load_network()
 
     @cached_property
     def work_dir(self) -> Path:

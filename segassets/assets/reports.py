@@ -1,0 +1,63 @@
+"""`track_comparison` and `scene_report`: what was made of a scene, to look at."""
+
+from __future__ import annotations
+
+from segassets.assets.checks import COMPARISON_CHECKS, REPORT_CHECKS
+from segassets.orchestration.scene_assets import scene_asset
+from segassets.orchestration.work import Made, SceneWork
+from segassets.reports.config import ComparisonConfig, ReportConfig
+
+
+@scene_asset(
+    inputs=("frames", "coco_masks", "filtered_masks", "sam2_tracks"),
+    config=ComparisonConfig,
+    defaults=lambda settings: settings.comparison,
+    group="reports",
+    kinds={"python", "image"},
+    scenes_per_run=64,
+    checks=COMPARISON_CHECKS,
+)
+def track_comparison(work: SceneWork, config: ComparisonConfig) -> Made:
+    """Frames with truth, candidates and tracks side by side: a PNG per frame and level, and an index of them."""
+    from segassets.media.pictures import read_picture
+    from segassets.reports.comparison import write_comparison
+
+    truth = work.masks("coco_masks")
+    index = write_comparison(
+        work.source,
+        scene=work.key,
+        frames=work.frames,
+        tracks=work.masks("sam2_tracks"),
+        out_dir=work.out,
+        config=config,
+        candidates=work.masks("filtered_masks"),
+        truth=truth if truth.num_rows else None,
+    )
+    images = index["images"]
+    preview = read_picture(work.out / images[len(images) // 2]["file"]) if images else None
+    return Made(numbers={"num_pictures": len(images)}, preview=preview, details={"levels": index["levels"]})
+
+
+@scene_asset(
+    inputs=("frames", "coco_masks", "mask_candidates", "filtered_masks", "sam2_tracks", "track_comparison"),
+    config=ReportConfig,
+    defaults=lambda settings: settings.report,
+    group="reports",
+    kinds={"html", "markdown"},
+    scenes_per_run=50,
+    checks=REPORT_CHECKS,
+)
+def scene_report(work: SceneWork, config: ReportConfig) -> Made:
+    """The page of a scene: contact sheets, timeline of tracks, plots, timings, peaks, provenance; HTML and Markdown.
+
+    The HTML page is one file that needs nothing beside it.
+    """
+    from segassets.assets.previews import masks_preview
+    from segassets.reports.scene import ReportInputs, write_scene_report
+
+    folders = {asset: artifact.path for asset, artifact in work.inputs.items()}
+    inputs = ReportInputs(work.key, work.source, folders, work.store.tag)
+    figures = write_scene_report(inputs, work.out, config)
+    preview = masks_preview(work.source, work.masks("sam2_tracks"), by_track=True)
+    numbers = {name: value for name, value in figures.items() if isinstance(value, int | float)}
+    return Made(numbers=numbers, preview=preview, details={"page": "report.html"})
