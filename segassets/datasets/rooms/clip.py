@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from segassets.datasets.rooms.furniture import CATEGORIES
 from segassets.datasets.rooms.objects import RoomObject
+from segassets.datasets.rooms.primitives import Triple
 from segassets.datasets.rooms.spec import RoomSpec
 from segassets.datasets.rooms.studio import RoomFrame, Studio
 
@@ -40,13 +42,15 @@ class RoomClip:
     object_to_world: np.ndarray
     visible_px: np.ndarray
     silhouette_px: np.ndarray
-    room_m: tuple[float, float, float]
+    room_m: Triple
     categories: dict[int, str] = field(default_factory=lambda: dict(CATEGORIES))
 
     @classmethod
     def of(cls, studio: Studio, frames: list[RoomFrame]) -> RoomClip:
         """A clip of all frames of a studio."""
-        stacked = {name: np.stack([getattr(frame, name) for frame in frames]) for name in vars(frames[0])}
+        stacked: dict[str, Any] = {
+            name: np.stack([getattr(frame, name) for frame in frames]) for name in vars(frames[0])
+        }
         return cls(
             spec=studio.spec,
             seed=studio.seed,

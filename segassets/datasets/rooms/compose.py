@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -143,7 +145,7 @@ class _Furnisher(Places):
 
     def _small(self) -> Thing | None:
         in_front = self.rng.random() < self.spec.occlusion_fraction
-        names = _TALL_THINGS if in_front else tuple(set_minus(OBJECT_CATEGORIES.values(), _LARGE, _HANGING))
+        names = _TALL_THINGS if in_front else tuple(_less(OBJECT_CATEGORIES.values(), _LARGE, _HANGING))
         planned = self._plan(names, 1.4 if in_front else 1.25)
         if planned[0].place in ("wall", "flat"):
             return None
@@ -256,14 +258,12 @@ class _Furnisher(Places):
             return None
         return self._thing(planned, motion.standing(self.spec.frames, [*spot, 0.0], yaw))
 
-    def _thing(self, planned: tuple[Blueprint, Look, float], track: motion.Track, **more: object) -> Thing:
+    def _thing(self, planned: tuple[Blueprint, Look, float], track: motion.Track, **more: Any) -> Thing:
         plan, look, scale = planned
         return Thing(plan, look, scale, size_word(scale), track, radius_m=math.hypot(*plan.half_m), **more)
 
-    # ---- what is free
 
-
-def set_minus(names: object, *without: tuple[str, ...]) -> list[str]:
+def _less(names: Iterable[str], *without: tuple[str, ...]) -> list[str]:
     """Names in their order, less those in any of the tuples."""
     left_out = {name for group in without for name in group}
     return [name for name in names if name not in left_out]

@@ -6,7 +6,7 @@ append to the tables, never renumber.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -90,13 +90,20 @@ class Blueprint:
         return len(self.parts) - 1
 
     def add(
-        self, part: int | str, kind: str, size: tuple, centre: tuple, slot: str = "main", **more: object
+        self,
+        part: int | str,
+        kind: str,
+        size: Sequence[float],
+        centre: Sequence[float],
+        slot: str = "main",
+        taper: tuple[float, float] = (1.0, 1.0),
+        angles_rad: Triple = (0.0, 0.0, 0.0),
+        swing: Swing | None = None,
     ) -> int:
         """Add a solid (size = full extents in metres) to a part, or to a new part of that name."""
         index = self.part(part) if isinstance(part, str) else part
-        taper = more.pop("taper", (1.0, 1.0))
         solid = Solid(kind, tuple(float(side) / 2 for side in size), taper)
-        self.solids.append(PartSolid(index, solid, tuple(map(float, centre)), slot=slot, **more))
+        self.solids.append(PartSolid(index, solid, tuple(map(float, centre)), angles_rad, slot, swing))
         return index
 
 

@@ -42,7 +42,7 @@ class RoomsOptions(StrictModel):
         "training",
         description="Training refuses the seeds that are kept for evaluation, evaluation all others.",
     )
-    room: RoomSpec = Field(RoomSpec(), description="What the rooms are like.")
+    room: RoomSpec = Field(RoomSpec.model_validate({}), description="What the rooms are like.")
     frozen: FrozenRooms | None = Field(None, description="Digests the rendered rooms must have.")
 
     @model_validator(mode="after")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,13 +41,15 @@ def euler(angles: Triple) -> np.ndarray:
     return np.round(rz @ ry @ rx, 10)
 
 
-def standing(frames: int, position: np.ndarray, yaw: float) -> Track:
+def standing(frames: int, position: Sequence[float] | np.ndarray, yaw: float) -> Track:
     """An object that does not move."""
     still = np.round(np.asarray(position, float), 6)
     return Track(np.tile(still, (frames, 1)), np.tile(turn_z(yaw), (frames, 1, 1)), np.zeros(frames))
 
 
-def turning(frames: int, position: np.ndarray, yaw: float, rate: float, bob_m: float) -> Track:
+def turning(
+    frames: int, position: Sequence[float] | np.ndarray, yaw: float, rate: float, bob_m: float
+) -> Track:
     """An object that turns on the spot and bobs up and down by bob_m."""
     track = standing(frames, position, yaw)
     track.rotation = np.stack([turn_z(yaw + rate * t) for t in range(frames)])

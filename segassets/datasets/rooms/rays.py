@@ -77,9 +77,8 @@ def look_at_frame(world: World, place: Placement, pose: np.ndarray, pinhole: Pin
     height, width = pinhole.height, pinhole.width
     dx = ((np.arange(width) + 0.5 - pinhole.cx_px) / pinhole.fx_px).astype(_F)[None]
     dy = ((np.arange(height) + 0.5 - pinhole.cy_px) / pinhole.fy_px).astype(_F)[:, None]
-    depth, _ = shell_exit(
-        world, pose, np.broadcast_to(dx, (height, width)), np.broadcast_to(dy, (height, width))
-    )
+    full = (height, width)
+    depth, _ = shell_exit(world, pose, np.broadcast_to(dx, full), np.broadcast_to(dy, full))
     shell_depth = depth.copy()
     solid = np.full((height, width), -1, np.int32)
     objects = int(world.object_index.max(initial=-1)) + 1
@@ -97,7 +96,7 @@ def look_at_frame(world: World, place: Placement, pose: np.ndarray, pinhole: Pin
 
 def cast_rays(
     world: World, place: Placement, pose: np.ndarray, pinhole: Pinhole, u: np.ndarray, v: np.ndarray
-):
+) -> tuple[np.ndarray, np.ndarray]:
     """Solid index and depth of rays through any pixel positions ((N,) arrays)."""
     dx, dy = (u - _F(pinhole.cx_px)) / _F(pinhole.fx_px), (v - _F(pinhole.cy_px)) / _F(pinhole.fy_px)
     depth, _ = shell_exit(world, pose, dx, dy)
@@ -123,7 +122,9 @@ def hit_solid(
     return np.where(t > _F(_NEAR_M), t, MISS)
 
 
-def screen_boxes(world: World, place: Placement, pose: np.ndarray, pinhole: Pinhole):
+def screen_boxes(
+    world: World, place: Placement, pose: np.ndarray, pinhole: Pinhole
+) -> list[tuple[int, tuple[int, int, int, int]]]:
     """(index, (x0, x1, y0, y1)) of every solid that may be in the picture, x1 and y1 exclusive."""
     if not world.solids:
         return []
@@ -157,12 +158,12 @@ def shell_exit(
     rotation = pose[:3, :3].astype(_F)
     low = np.array([-world.room_m[0] / 2, -world.room_m[1] / 2, 0.0])
     high = np.array([world.room_m[0] / 2, world.room_m[1] / 2, world.room_m[2]])
-    depth, face = None, None
+    depth, face = np.full(dx.shape, MISS), np.zeros(dx.shape, np.int8)
     for axis in range(3):
         d = rotation[axis, 0] * dx + (rotation[axis, 1] * dy + rotation[axis, 2])
         d = np.where(np.abs(d) < _F(1e-9), _F(1e-9), d)
         outward = np.where(d > 0, _F(high[axis] - pose[axis, 3]), _F(low[axis] - pose[axis, 3]))
         t, side = outward / d, (2 * axis + (d > 0)).astype(np.int8)
-        face = side if depth is None else np.where(t < depth, side, face)
-        depth = t if depth is None else np.minimum(depth, t)
+        face = np.where(t < depth, side, face)
+        depth = np.minimum(depth, t)
     return depth, face

@@ -13,6 +13,8 @@ from segassets.datasets.rooms.textures import Material, albedo
 _F = np.float32
 # Neighbouring pixels whose grey values (0..1) differ by more than this get four colour samples.
 _EDGE = 0.06
+_NEXT_ROW = (np.s_[1:], np.s_[:-1])
+_NEXT_COLUMN = (np.s_[:, 1:], np.s_[:, :-1])
 _SUBPIXEL = ((-0.25, -0.125), (0.125, -0.25), (0.25, 0.125), (-0.125, 0.25))
 
 
@@ -41,10 +43,7 @@ def _edges(picture: np.ndarray, solid: np.ndarray) -> np.ndarray:
     """(H, W) bool: pixels that differ from the next one in a row or a column by solid or by grey value."""
     grey = np.sqrt(np.clip(picture[..., 1], 0, 1))
     edge = np.zeros(grey.shape, bool)
-    for axis in (0, 1):
-        ahead, behind = [slice(None)] * 2, [slice(None)] * 2
-        ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
-        ahead, behind = tuple(ahead), tuple(behind)
+    for ahead, behind in (_NEXT_ROW, _NEXT_COLUMN):
         differs = (solid[ahead] != solid[behind]) | (np.abs(grey[ahead] - grey[behind]) > _F(_EDGE))
         edge[ahead] |= differs
         edge[behind] |= differs
