@@ -32,7 +32,7 @@ class Runs:
     def areas(self) -> np.ndarray:
         """Foreground pixels int64 (N,)."""
         position = np.arange(len(self.lengths)) - np.repeat(self.starts[:-1], np.diff(self.starts))
-        return _sum_by_mask(np.where(position % 2 == 1, self.lengths, 0), self.starts)
+        return _sum_by_mask(self.lengths * (position & 1), self.starts)
 
     def totals(self) -> np.ndarray:
         """All pixels int64 (N,)."""
@@ -40,8 +40,7 @@ class Runs:
 
 
 def _sum_by_mask(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    sums = np.concatenate([[0], np.cumsum(values)])
-    return sums[starts[1:]] - sums[starts[:-1]]
+    return np.add.reduceat(values, starts[:-1]) if len(values) else np.zeros(len(starts) - 1, np.int64)
 
 
 def parse_counts(counts: Sequence[str], first: int = 0) -> Runs:
@@ -56,14 +55,15 @@ def parse_counts(counts: Sequence[str], first: int = 0) -> Runs:
         raise BadInput(f"mask {int(np.argmin(sizes)) + first}: expected RLE counts, found an empty text")
     if not texts:
         return Runs(np.zeros(0, np.int64), np.zeros(1, np.int64))
-    symbols = np.frombuffer(b"".join(texts), np.uint8).astype(np.int64) - 48
-    owner = np.repeat(np.arange(len(texts)), sizes)
-    _refuse(owner[(symbols < 0) | (symbols > 63)] + first, "a character outside the RLE alphabet")
-    final = (symbols & 0x20) == 0  # the last group of each number
-    _refuse(np.flatnonzero(~final[np.cumsum(sizes) - 1]) + first, "counts that end inside a number")
-    values, number_owner = _numbers(symbols, final, owner, first)
-    starts = np.concatenate([[0], np.cumsum(np.bincount(number_owner, minlength=len(texts)))])
-    return Runs(_undo_differences(values, starts), starts)
+    symbols = np.frombuffer(b"".join(texts), np.uint8) - np.uint8(48)  # below 48 wraps round to above 63
+    ends = np.cumsum(sizes)
+    _refuse(_owner(np.flatnonzero(symbols > 63), ends) + first, "a character outside the RLE alphabet")
+    last = np.flatnonzero(symbols < 0x20)  # the last group of each number: no continuation bit
+    _refuse(np.flatnonzero(symbols[ends - 1] >= 0x20) + first, "counts that end inside a number")
+    groups = np.diff(last, prepend=-1)
+    _refuse(_owner(last[groups > _MAX_GROUPS], ends) + first, "a run length too large for any picture")
+    starts = np.concatenate([[0], np.searchsorted(last, ends - 1) + 1])
+    return Runs(_undo_differences(_numbers(symbols, last, groups), starts), starts)
 
 
 def check_counts(counts: Sequence[str], heights: np.ndarray, widths: np.ndarray) -> np.ndarray:
@@ -101,31 +101,37 @@ def _refuse(positions: np.ndarray, what: str) -> None:
         raise BadInput(f"mask {int(positions[0])}: expected sound RLE counts, found {what}")
 
 
-def _numbers(
-    symbols: np.ndarray, final: np.ndarray, owner: np.ndarray, first_mask: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Signed numbers and the mask each belongs to, from 6-bit symbols."""
-    number = np.concatenate([[0], np.cumsum(final)[:-1]])
-    first = np.flatnonzero(np.concatenate([[True], final[:-1]]))
-    group = np.arange(len(symbols)) - first[number]
-    _refuse(owner[group >= _MAX_GROUPS] + first_mask, "a run length too large for any picture")
-    values = np.bincount(number, weights=(symbols & 0x1F) << (5 * group), minlength=len(first)).astype(np.int64)
-    last = np.flatnonzero(final)
-    negative = (symbols[last] & 0x10) != 0
-    values -= np.where(negative, np.int64(1) << (5 * (group[last] + 1)), 0)
-    return values, owner[last]
+def _owner(symbols: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """The mask that each symbol position belongs to."""
+    return np.searchsorted(ends, symbols, side="right")
+
+
+def _numbers(symbols: np.ndarray, last: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Signed numbers int64 from 6-bit symbols; `groups` symbols each, the highest of them at `last`."""
+    first = last - groups + 1
+    values = (symbols[first] & 0x1F).astype(np.int64)
+    longer = np.flatnonzero(groups > 1)
+    for group in range(1, int(groups.max())):
+        values[longer] |= (symbols[first[longer] + group] & 0x1F).astype(np.int64) << (5 * group)
+        longer = longer[groups[longer] > group + 1]
+    negative = np.flatnonzero(symbols[last] & 0x10)
+    values[negative] -= np.int64(1) << (5 * groups[negative])
+    return values
 
 
 def _undo_differences(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Each run is a difference to the run two before it, from position 3 on: two running sums per mask."""
-    owner = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    position = np.arange(len(values)) - starts[owner]
-    chain = np.where(position == 0, 0, np.where(position % 2 == 1, 1, 2)) + 3 * owner
-    order = np.argsort(chain, kind="stable")
-    sums = np.cumsum(values[order])
-    ordered_chain = chain[order]
-    begins = np.flatnonzero(np.concatenate([[True], ordered_chain[1:] != ordered_chain[:-1]]))
-    before = np.concatenate([[0], sums[begins[1:] - 1]]) if len(begins) else np.zeros(0, np.int64)
-    lengths = np.empty_like(values)
-    lengths[order] = sums - np.repeat(before, np.diff(np.concatenate([begins, [len(values)]])))
-    return lengths
+    sizes = np.diff(starts)
+    padded = sizes + (sizes & 1)  # with even sizes, odd and even positions are two plain strides
+    before = np.cumsum(padded) - padded
+    at = np.arange(len(values)) + np.repeat(before - starts[:-1], sizes)
+    lengths = np.zeros(int(padded.sum()), np.int64)
+    lengths[at] = values
+    slots, heads = padded // 2, before // 2
+    odd = np.cumsum(lengths[1::2])
+    odd -= np.repeat(odd[heads] - lengths[1::2][heads], slots)
+    even = np.cumsum(lengths[0::2])
+    even -= np.repeat(even[heads], slots)
+    even[heads] = lengths[0::2][heads]  # position 0 is no part of the sum: position 2 is stored as it is
+    lengths[0::2], lengths[1::2] = even, odd
+    return lengths[at]
