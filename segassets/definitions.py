@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from segassets.assets.graph import SCENE_ASSETS, TRACK_SCENES, USES
+from segassets.assets.graph import QUALITY_CHECKS, SCENE_ASSETS, TRACK_SCENES, USES
 from segassets.config import Settings
 from segassets.orchestration.automation import (
     Nightly,
@@ -59,6 +59,7 @@ def build_definitions(
     condition = nightly_condition(NeedsMaking(SCENE_ASSETS, stores, resources["footage"]), nightly)
     return dg.Definitions(
         assets=[asset.build(tag, settings[tag], condition) for tag in settings for asset in SCENE_ASSETS],
+        asset_checks=[check.build(tag) for tag in settings for check in QUALITY_CHECKS],
         jobs=[use.job(tag) for tag in settings for use in USES],
         schedules=[
             nightly_schedule(tag, TRACK_SCENES, SCENE_ASSETS, stores[tag], nightly) for tag in settings

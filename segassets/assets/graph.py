@@ -5,6 +5,7 @@ from __future__ import annotations
 from segassets.assets.candidates import filtered_masks, mask_candidates
 from segassets.assets.coco_masks import coco_masks
 from segassets.assets.frames import frames
+from segassets.assets.quality import QUALITY_CHECKS
 from segassets.assets.reports import scene_report, track_comparison
 from segassets.assets.tracks import sam2_tracks
 from segassets.orchestration.automation import Use
@@ -42,3 +43,5 @@ USES = (
         ("track_comparison", "scene_report"),
     ),
 )
+
+__all__ = ["QUALITY_CHECKS", "SCENE_ASSETS", "TRACK_SCENES", "USES"]

@@ -46,7 +46,7 @@ class Batch:
     op_config: Any
     device: str = "cpu"
     failures: dict[str, str] = field(default_factory=dict)
-    cause: Exception | None = None
+    defect: Exception | None = None
 
     @property
     def store(self) -> ArtifactStore:
@@ -64,7 +64,7 @@ class Batch:
                     self.failures.update(dict.fromkeys(keys[at + 1 :], "not begun"))
                     break
         if self.failures:
-            raise self._failure(len(keys)) from self.cause
+            raise self._failure(len(keys)) from self.defect  # a message on purpose needs no stack
         yield dg.MaterializeResult()
         for check in self.asset.checks:
             name = check.spec(self.context.asset_key).get_python_identifier()
@@ -75,18 +75,18 @@ class Batch:
         try:
             self._make(key)
         except OutOfSpace as error:
-            self._note(key, error, str(error))
+            self._note(key, str(error))
             return False
         except SegassetsError as error:
-            self._note(key, error, str(error))
+            self._note(key, str(error))
         except Exception as error:  # a defect in one scene must not take the others with it
-            self._note(key, error, f"{type(error).__name__}: {error}")
+            self._note(key, f"{type(error).__name__}: {error}")
             self.context.log.error(f"{key}: {traceback.format_exc()}")
+            self.defect = self.defect or error
         return True
 
-    def _note(self, key: str, error: Exception, message: str) -> None:
+    def _note(self, key: str, message: str) -> None:
         self.failures[key] = message
-        self.cause = self.cause or error
         self.context.log.error(f"{self.asset.name} of scene {key} failed: {message}")
 
     def _make(self, key: str) -> None:

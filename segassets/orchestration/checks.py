@@ -9,18 +9,24 @@ AssetCheckResult would record a single one without a scene).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from segassets.errors import BadInput, SegassetsError
 from segassets.orchestration.metadata import number
 from segassets.orchestration.partitions import scenes
+from segassets.orchestration.tags import asset_key
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from segassets.orchestration.work import SceneWork
+    from segassets.storage.store import ArtifactStore
 
 Figures = Mapping[str, float | int | None]
 
@@ -87,3 +93,106 @@ def refuse_failed(verdicts: list[Verdict], what: str) -> None:
     if failed:
         reasons = "; ".join(f"{verdict.name}: {verdict.message}" for verdict in failed)
         raise CheckFailed(f"{what} is not published, it fails {len(failed)} blocking checks: {reasons}")
+
+
+@dataclass
+class StoredScene:
+    """What a quality check reads: the artifacts of one scene.
+
+    Attributes:
+        complaints: what the check found wanting; none means it passes.
+    """
+
+    store: ArtifactStore
+    key: str
+    complaints: list[str] = field(default_factory=list)
+
+    def expect(self, condition: bool, otherwise: str) -> None:
+        """Note a complaint unless the condition holds."""
+        if not condition:
+            self.complaints.append(otherwise)
+
+    @cached_property
+    def frames(self) -> pa.Table:
+        """The frames table."""
+        from segassets.masks.schemas import FRAMES
+        from segassets.masks.table import read_table
+        from segassets.orchestration.work import FRAMES_FILE
+
+        return read_table(self.store.peek("frames", self.key).path / FRAMES_FILE, FRAMES)
+
+    def annotated_frames(self) -> set[int]:
+        """Frames whose annotations are complete."""
+        numbers, annotated = (self.frames.column(name).to_pylist() for name in ("frame", "annotated"))
+        return {number for number, is_annotated in zip(numbers, annotated, strict=True) if is_annotated}
+
+    def masks(self, asset: str) -> pa.Table:
+        """The mask table of an asset."""
+        from segassets.masks.schemas import MASKS
+        from segassets.masks.table import read_table
+        from segassets.orchestration.work import MASKS_FILE
+
+        return read_table(self.store.peek(asset, self.key).path / MASKS_FILE, MASKS)
+
+    @cached_property
+    def truth(self) -> pa.Table:
+        """The annotations."""
+        return self.masks("coco_masks")
+
+    def has_truth(self) -> bool:
+        """Whether there is anything to measure against."""
+        return self.store.has("coco_masks", self.key) and self.truth.num_rows > 0
+
+    def config(self, asset: str) -> Mapping[str, Any]:
+        """The configuration an artifact was made with."""
+        return self.store.peek(asset, self.key).provenance.config
+
+
+@dataclass(frozen=True)
+class QualityCheck:
+    """A check against ground truth: figures for every scene, a warning where they are worse than trivial."""
+
+    name: str
+    asset: str
+    measure: Callable[[StoredScene], Figures]
+
+    def build(self, tag: str) -> dg.AssetChecksDefinition:
+        """The check of one experiment tag."""
+
+        def measure_scenes(context: dg.AssetCheckExecutionContext) -> Iterator[dg.Output]:
+            step = context.op_execution_context
+            store = step.resources.store.of(tag)
+            for key in step.partition_keys:
+                verdict = self.verdict(StoredScene(store, key))
+                step.log_event(verdict.evaluation(asset_key(tag, self.asset), key, blocking=False))
+            yield dg.Output(None)
+
+        measure_scenes.__annotations__ = {"context": dg.AssetCheckExecutionContext}
+        return dg.asset_check(
+            asset=asset_key(tag, self.asset),
+            name=self.name,
+            description=inspect.getdoc(self.measure),
+            partitions_def=scenes,
+            blocking=False,
+            additional_deps=[asset_key(tag, truth) for truth in ("coco_masks",) if truth != self.asset],
+            required_resource_keys={"store"},
+        )(measure_scenes)
+
+    def verdict(self, scene: StoredScene) -> Verdict:
+        """The verdict on one scene; without ground truth it passes and says so."""
+        try:
+            if not scene.has_truth():
+                return Verdict(self.name, True, message="no ground truth to compare with")
+            figures = self.measure(scene)
+        except SegassetsError as error:
+            return Verdict(self.name, False, message=str(error))
+        return Verdict(self.name, not scene.complaints, figures, "; ".join(scene.complaints))
+
+
+def quality_check(*, asset: str) -> Callable[[Callable[[StoredScene], Figures]], QualityCheck]:
+    """Declare the decorated function as a quality check of an asset; its docstring is the description in the UI."""
+
+    def declare(measure: Callable[[StoredScene], Figures]) -> QualityCheck:
+        return QualityCheck(measure.__name__, asset, measure)
+
+    return declare
