@@ -60,17 +60,32 @@ def main() -> None:
         app()
     except SegassetsError as error:
         sys.exit(report_error(error))
-    except KeyboardInterrupt:
-        typer.secho("stopped; finished artifacts are kept, run again to go on", fg="red", err=True)
-        sys.exit(130)
     except BrokenPipeError:  # the reader of our output (head, less) has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except Exception as error:
+        sys.exit(_report_defect(error))
+    except KeyboardInterrupt:
+        typer.secho("stopped; finished artifacts are kept, run again to go on", fg="red", err=True)
+        sys.exit(130)
+
+
+def _report_defect(error: Exception) -> int:
+    """An error nobody foresaw: one line, and where the details are."""
+    if _is_debugging():
+        traceback.print_exception(error)
+    text = f"unexpected {type(error).__name__}: {error}"
+    typer.secho(f"{text}\n(the traceback: segassets --debug ..., or SEGASSETS_DEBUG=1)", fg="red", err=True)
+    return 1
+
+
+def _is_debugging() -> bool:
+    return os.environ.get("SEGASSETS_DEBUG", "") not in ("", "0")
 
 
 def report_error(error: SegassetsError) -> int:
     """Print an error as people should read it; the exit code it stands for."""
-    if os.environ.get("SEGASSETS_DEBUG", "") not in ("", "0"):
+    if _is_debugging():
         traceback.print_exception(error)
     typer.secho(f"error: {error}", fg="red", err=True)
     return 2 if isinstance(error, (BadConfig, BadInput, MissingInput)) else 1

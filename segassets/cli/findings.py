@@ -204,7 +204,8 @@ def _hardware(settings: Settings) -> Iterator[Finding]:
     import psutil
 
     memory = psutil.virtual_memory()
-    text = f"{usable_cpus()} processors, {size_text(memory.available)} of {size_text(memory.total)} memory available"
+    room = f"{size_text(memory.available)} of {size_text(memory.total)}"
+    text = f"{usable_cpus()} processors, {room} memory available"
     yield Finding("ok", "machine", text)
     found = gpus()
     for item in found:

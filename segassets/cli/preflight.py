@@ -1,4 +1,4 @@
-"""What is checked before a run makes anything: model and weights, external engine, room on disk, memory watch."""
+"""What is checked before a run makes anything: weights, external engine, room on disk, memory watch."""
 
 from __future__ import annotations
 
@@ -78,7 +78,9 @@ def _check_room(settings: Settings) -> list[str]:
         raise BadConfig(f"'output_root': {place} is not writable; choose another with --output-root")
     free = shutil.disk_usage(place).free
     if free < _NEEDED_BYTES:
-        raise OutOfSpace(f"only {size_text(free)} left for {settings.root}; free some or choose another output root")
+        raise OutOfSpace(
+            f"only {size_text(free)} left for {settings.root}; free some or choose another output root"
+        )
     if free < LOW_DISK_BYTES:
         return [f"only {size_text(free)} left for {settings.root}; {size_text(LOW_DISK_BYTES)} are advised"]
     return []

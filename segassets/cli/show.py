@@ -14,8 +14,10 @@ def print_json(data: Any) -> None:
     typer.echo(json.dumps(data, indent=1, default=str))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
-    """A table for people; numbers to the right."""
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None, limit: int = 60
+) -> None:
+    """A table for people, numbers to the right; rows beyond `limit` are only counted."""
     from rich import box
     from rich.table import Table
 
@@ -24,9 +26,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: st
     for index, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[index], (int, float, type(None))) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
+    for row in rows[:limit]:
         table.add_row(*(format_value(value) for value in row))
     _console().print(table)
+    if len(rows) > limit:
+        typer.echo(f"... and {len(rows) - limit} more (--json shows all)")
 
 
 def format_value(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Progress of a run on the terminal: one line per finished artifact, and a live line for the one being made."""
+"""Progress of a run: one line per finished artifact, and a live line for the one being made."""
 
 from __future__ import annotations
 

@@ -10,4 +10,4 @@ from segassets.config.settings import Settings
 def records_dir(settings: Settings) -> Path:
     """A local folder; `.runs/` and its history lie in it."""
     root = settings.root.removeprefix("file://")
-    return Path(".segassets", "records").absolute() if "://" in root else Path(root).expanduser().absolute()
+    return Path(".segassets", "records").absolute() if "://" in root else Path(root)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -117,8 +118,9 @@ class Settings(StrictModel):
 
     @property
     def root(self) -> str:
-        """The output root with its placeholder filled."""
-        return self.output_root.replace("{name}", self.name)
+        """The output root: its placeholder filled, a local path made absolute."""
+        text = self.output_root.replace("{name}", self.name)
+        return text if "://" in text else str(Path(text).expanduser().absolute())
 
 
 def _is_listing(value: Any) -> bool:

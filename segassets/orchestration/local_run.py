@@ -48,14 +48,14 @@ class LocalRun:
 
     Args:
         job: a job that holds the assets of the tag.
-        run_config: its configuration.
-        heard: called with (event, asset, scene) for events "started" (scene empty) and "made".
+        run_config: from the assets of a Dagster run to its configuration.
+        heard: called with (event, asset, scene): "started" and "failed" (scene empty), and "made".
     """
 
     job: JobDefinition
     instance: DagsterInstance
     planner: Planner
-    run_config: Mapping[str, Any]
+    run_config: Callable[[Sequence[str]], Mapping[str, Any]]
     batch: int = 8
     heard: Heard | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -99,7 +99,7 @@ class LocalRun:
         self.instance.add_event_listener(run_id, partial(self._hear, made))
         tag = self.planner.store.tag
         result = self.job.execute_in_process(
-            run_config=self.run_config,
+            run_config=self.run_config(assets),
             instance=self.instance,
             asset_selection=[asset_key(tag, asset) for asset in assets],
             run_id=run_id,
@@ -119,6 +119,8 @@ class LocalRun:
             return
         if event.is_step_start and event.node_name:
             self._tell("started", self._asset_of(event.node_name), "")
+        elif event.is_step_failure and event.node_name:
+            self._tell("failed", self._asset_of(event.node_name), "")
         elif event.is_step_materialization and event.asset_key and event.partition:
             made_now = (event.asset_key.path[-1], event.partition)
             if made_now not in made:  # the closing event of a step repeats those of its scenes

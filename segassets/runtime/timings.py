@@ -79,6 +79,11 @@ class StageTimings:
             record.ended_at = now()
             self.save()
 
+    def unused_name(self, name: str) -> str:
+        """`name`, or `name.2`, `name.3` where stages of that name have been."""
+        taken = sum(1 for known in self.stages if known.partition(".")[0] == name)
+        return f"{name}.{taken + 1}" if taken else name
+
     def to_dict(self) -> dict[str, Any]:
         """Stage name -> record, in the order they began."""
         return {name: record.to_dict() for name, record in self.stages.items()}
