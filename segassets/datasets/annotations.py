@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from segassets.datasets.json_files import no_collection
 from segassets.datasets.scene import AnnotationRow, Exclusion, Scene
 from segassets.errors import BadInput
 from segassets.masks.table import masks_table, measure
@@ -44,15 +45,9 @@ def annotation_table(scene: Scene, *, strict: bool = False) -> Annotations:
     Raises:
         BadInput: a label map cannot be read; or, when strict, the first unusable annotation, named.
     """
-    rows: list[AnnotationRow] = []
-    exclusions: list[Exclusion] = []
-    for item in scene.annotations() if scene.annotations is not None else ():
-        if isinstance(item, AnnotationRow):
-            rows.append(item)
-        else:
-            exclusions.append(item)
-    rows.sort(key=lambda row: row.frame)
-    columns, area = _columns(scene, rows)
+    with no_collection():
+        rows, exclusions = _read(scene)
+        columns, area = _columns(scene, rows)
     present = area > 0  # an absent object has no row
     exclusions += [Exclusion("empty_mask", rows[at].where) for at in np.flatnonzero(~present)]
     if strict and exclusions:
@@ -66,6 +61,18 @@ def annotation_table(scene: Scene, *, strict: bool = False) -> Annotations:
         excluded=dict(Counter(item.reason for item in exclusions)),
         notes=[f"{item.reason}: {item.where}" for item in exclusions[:_NAMED]],
     )
+
+
+def _read(scene: Scene) -> tuple[list[AnnotationRow], list[Exclusion]]:
+    rows: list[AnnotationRow] = []
+    exclusions: list[Exclusion] = []
+    for item in scene.annotations() if scene.annotations is not None else ():
+        if isinstance(item, AnnotationRow):
+            rows.append(item)
+        else:
+            exclusions.append(item)
+    rows.sort(key=lambda row: row.frame)
+    return rows, exclusions
 
 
 def _columns(scene: Scene, rows: list[AnnotationRow]) -> tuple[dict[str, object], np.ndarray]:

@@ -134,8 +134,8 @@ class CocoLayout(Layout[CocoOptions]):
         key = self.config.key_of(name)
         if not images:
             raise BadInput(
-                f"scene {key}: none of its {len(named)} pictures is in {root.location(options.pictures)}, the "
-                f"first would be {named[0]['file_name']}; correct the option `pictures`, or set "
+                f"scene {key}: none of its {len(named)} pictures is in {root.location(options.pictures)}; "
+                f"the first would be {named[0]['file_name']}; correct the option `pictures`, or set "
                 "`missing_pictures: keep` to use the annotations alone"
             )
         source_frames, chosen = self.select(name, images)

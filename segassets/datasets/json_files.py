@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import orjson
+
 from segassets.datasets.files import Root
 from segassets.errors import BadInput
 
@@ -27,7 +29,7 @@ def indexed(root: Root, name: str, build: Callable[[dict[str, Any], str], T]) ->
     key = (build.__module__, build.__qualname__, location, json.dumps(root.identities([name]), default=str))
     if key not in _cache:
         document = read_json(root, name)
-        with _no_collection():
+        with no_collection():
             index = build(document, location)
         while len(_cache) >= _KEPT:
             _cache.pop(next(iter(_cache)), None)
@@ -44,8 +46,8 @@ def read_json(root: Root, name: str) -> dict[str, Any]:
     """
     location = root.location(name)
     try:
-        with _no_collection():
-            document = json.loads(root.read(name))
+        with no_collection():
+            document = _parsed(root.read(name))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise BadInput(
             f"{location}: expected JSON, found an error: {error}; is the file complete?"
@@ -59,6 +61,15 @@ def read_json(root: Root, name: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise BadInput(f"{location}: expected a JSON object, found {type(document).__name__}")
     return document
+
+
+def _parsed(data: bytes) -> Any:
+    try:
+        return orjson.loads(data)
+    except (
+        orjson.JSONDecodeError
+    ):  # json knows NaN and Infinity, which many writers emit, and says where it failed
+        return json.loads(data)
 
 
 def records(document: dict[str, Any], name: str, location: str) -> list[dict[str, Any]]:
@@ -86,7 +97,7 @@ def value(record: dict[str, Any], name: str, what: str) -> Any:
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def no_collection() -> Iterator[None]:
     """Garbage collection off: it would walk millions of new lists again and again and find nothing."""
     was_on = gc.isenabled()
     gc.disable()

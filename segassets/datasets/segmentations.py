@@ -6,7 +6,7 @@ No mask is decoded. What comes from a file is checked here, in numpy, before pyc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,10 @@ from pycocotools import _mask as coco
 
 from segassets.datasets.scene import Exclusion
 from segassets.errors import BadInput
+from segassets.masks import rle
 from segassets.masks.runs import check_counts
 
+_BATCH = 64  # polygons rasterised at a time: their scratch memory stays in the processor's cache
 _FAR_PX = 1e6  # pycocotools walks along every edge pixel by pixel: a stray 1e12 would take all memory
 
 
@@ -97,33 +99,32 @@ def _rasterise(
     excluded: list[Exclusion],
 ) -> None:
     """Fills in the counts of segmentations given as polygons, the union of each one's parts."""
-    owners, polygons = [], []
-    for index, parts in items:
-        for number, part in enumerate(parts):
-            problem = _bad_points(part)
+    parts: list[tuple[int, int, list]] = []  # owner, number within it, polygon
+    for index, polygons in items:
+        for number, polygon in enumerate(polygons):
+            problem = _bad_points(polygon)
             if problem:
                 excluded.append(Exclusion("bad_polygon", f"{where[index]}, polygon {number}: {problem}"))
             else:
-                owners.append(index)
-                polygons.append(part)
-    if not polygons:
-        return
-    points = np.fromiter(chain.from_iterable(polygons), np.float64)
-    ends = np.cumsum([len(polygon) for polygon in polygons])
-    # one reduction for all: not-a-number compares false, so it counts as far away too
-    near = np.logical_and.reduceat(np.abs(points) <= _FAR_PX, np.concatenate([[0], ends[:-1]]))
-    arrays = np.split(points, ends[:-1])
-    for at in np.flatnonzero(~near):
-        problem = f"expected finite coordinates within {_FAR_PX:g} pixels, found others"
-        excluded.append(Exclusion("bad_polygon", f"{where[owners[at]]}: {problem}"))
-    sound = [at for at in range(len(arrays)) if near[at]]
-    encoded = coco.frPoly([arrays[at] for at in sound], height, width)
-    parts_of: dict[int, list] = {}
-    for at, mask in zip(sound, encoded, strict=True):
-        parts_of.setdefault(owners[at], []).append(mask)
-    for index, parts in parts_of.items():
-        mask = parts[0] if len(parts) == 1 else coco.merge(parts, False)
-        counts[index] = mask["counts"].decode("ascii")
+                parts.append((index, number, polygon))
+    several: dict[int, list[str]] = {}
+    for first in range(0, len(parts), _BATCH):
+        batch = parts[first : first + _BATCH]
+        arrays = _arrays([polygon for _, _, polygon in batch])
+        sound = [at for at, points in enumerate(arrays) if points is not None]
+        masks = coco.frPoly([arrays[at] for at in sound], height, width)
+        for at, mask in zip(sound, masks, strict=True):
+            owner, text = batch[at][0], mask["counts"].decode("ascii")
+            if counts[owner] is None:
+                counts[owner] = text
+            else:
+                several.setdefault(owner, [counts[owner] or ""]).append(text)
+        for at in set(range(len(batch))).difference(sound):
+            owner, number, _ = batch[at]
+            problem = f"expected finite coordinates within {_FAR_PX:g} pixels, found others"
+            excluded.append(Exclusion("bad_polygon", f"{where[owner]}, polygon {number}: {problem}"))
+    for owner, texts in several.items():
+        counts[owner] = rle.union(texts, height, width)
 
 
 def _bad_points(polygon: Any) -> str:
@@ -131,6 +132,25 @@ def _bad_points(polygon: Any) -> str:
         return f"expected a list of numbers, found {type(polygon).__name__}"
     if len(polygon) < 6 or len(polygon) % 2:
         return f"expected at least 3 points (6 numbers), found {len(polygon)} numbers"
-    if not {type(number) for number in polygon} <= {int, float}:
-        return "expected numbers, found something else"
     return ""
+
+
+def _arrays(polygons: list[list]) -> list[np.ndarray | None]:
+    """Polygons as float64, None for one that holds anything but finite numbers near the picture."""
+    try:
+        points = np.fromiter(chain.from_iterable(polygons), np.float64)
+    except (TypeError, ValueError):  # not numbers: find out whose
+        return [_array(polygon) for polygon in polygons]
+    ends = list(accumulate(map(len, polygons)))
+    arrays = [points[end - len(polygon) : end] for end, polygon in zip(ends, polygons, strict=True)]
+    if np.abs(points).max() <= _FAR_PX:  # false for not-a-number too
+        return arrays
+    return [_array(polygon) for polygon in polygons]
+
+
+def _array(polygon: list) -> np.ndarray | None:
+    try:
+        points = np.array(polygon, np.float64)
+    except (TypeError, ValueError):
+        return None
+    return points if points.ndim == 1 and np.abs(points).max() <= _FAR_PX else None

@@ -69,6 +69,16 @@ def boxes_xywh(counts: Sequence[str], height: int, width: int) -> np.ndarray:
     return np.asarray(coco.toBbox(_objects(counts, height, width)), np.float32).reshape(-1, 4)
 
 
+def areas_and_boxes(counts: Sequence[str], height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Areas int64 (N,) and boxes float32 (N, 4) in one go over long lists, a few masks in memory at a time."""
+    area, box = np.zeros(len(counts), np.int64), np.zeros((len(counts), 4), np.float32)
+    for at in range(0, len(counts), _CHUNK):
+        objects = _objects(counts[at : at + _CHUNK], height, width)
+        area[at : at + _CHUNK] = coco.area(objects)
+        box[at : at + _CHUNK] = coco.toBbox(objects)
+    return area, box
+
+
 def iou_matrix(first: Sequence[str], second: Sequence[str], height: int, width: int) -> np.ndarray:
     """Intersection over union float64 (len(first), len(second)); two empty masks have IoU 0."""
     if not first or not second:

@@ -13,7 +13,7 @@ import numpy as np
 
 from segassets.errors import BadInput
 
-_SLICE = 2048  # masks parsed at a time: memory stays bounded whatever the table's length
+_SLICE = 512  # masks parsed at a time: memory stays bounded whatever the table's length
 _MAX_GROUPS = 7  # 35 bits: more than any picture needs, and far from overflow
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,13 +73,21 @@ class MaskRows:
 def measure(counts: Sequence[str], heights: np.ndarray, widths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Areas int64 (N,) and boxes float32 (N, 4), one call into pycocotools per picture size."""
     area, box = np.zeros(len(counts), np.int64), np.zeros((len(counts), 4), np.float32)
-    sizes = np.stack([heights, widths], 1) if len(counts) else np.zeros((0, 2), int)
-    for height, width in np.unique(sizes, axis=0):
-        at = np.flatnonzero((heights == height) & (widths == width))
-        texts = [counts[index] for index in at]
-        area[at] = rle.areas(texts, int(height), int(width))
-        box[at] = rle.boxes_xywh(texts, int(height), int(width))
+    for height, width, at in _by_size(heights, widths):
+        texts = counts if len(at) == len(counts) else [counts[index] for index in at]
+        area[at], box[at] = rle.areas_and_boxes(texts, height, width)
     return area, box
+
+
+def _by_size(heights: np.ndarray, widths: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:
+    """(height, width, positions) of each size that occurs."""
+    if not len(heights):
+        return
+    code = np.asarray(heights, np.int64) << 32 | np.asarray(widths, np.int64)
+    sizes, group = np.unique(code, return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    for size, at in zip(sizes, np.split(order, np.cumsum(np.bincount(group))[:-1]), strict=True):
+        yield int(size >> 32), int(size & 0xFFFFFFFF), at
 
 
 def masks_table(columns: dict[str, Any]) -> pa.Table:
