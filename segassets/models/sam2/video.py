@@ -167,14 +167,25 @@ class Sam2Tracker:
             parts.append(tokens)
             places.append(token_places)
             pointer_tokens = len(tokens)
-        fused = network.memory_attention(
-            curr=[features.levels[-1].expand(-1, count, -1)],
-            curr_pos=[features.position.expand(-1, count, -1)],
-            memory=torch.cat(parts),
-            memory_pos=torch.cat(places),
-            num_obj_ptr_tokens=pointer_tokens,
-        )
-        return fused.permute(1, 2, 0).reshape(count, network.hidden_dim, *features.sizes[-1])
+        fused = self._attend(features, torch.cat(parts), torch.cat(places), pointer_tokens)
+        return fused.transpose(1, 2).reshape(count, network.hidden_dim, *features.sizes[-1])
+
+    def _attend(
+        self, features: FrameFeatures, memory: torch.Tensor, places: torch.Tensor, pointer_tokens: int
+    ) -> torch.Tensor:
+        """sam2's MemoryAttention (B, HW, C), with the first self-attention done once: no object has entered it yet."""
+        attention = self.network.memory_attention
+        memory, places = memory.transpose(0, 1), places.transpose(0, 1)
+        tokens, position = features.levels[-1].transpose(0, 1), features.position.transpose(0, 1)
+        if attention.pos_enc_at_input:
+            tokens = tokens + 0.1 * position
+        for layer in attention.layers:
+            tokens = layer._forward_sa(tokens, position)
+            tokens = tokens.expand(len(memory), -1, -1)
+            exempt = pointer_tokens if hasattr(layer.cross_attn_image, "freqs_cis") else 0
+            tokens = layer._forward_ca(tokens, memory, position, places, exempt)
+            tokens = tokens + layer.linear2(layer.activation(layer.linear1(layer.norm3(tokens))))
+        return attention.norm(tokens)
 
     def _spatial_encoding(self, height: int, width: int) -> torch.Tensor:
         """Positional encoding of a mask memory (HW, 1, C_mem), the same for every frame and object."""
