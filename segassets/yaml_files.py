@@ -1,4 +1,4 @@
-"""YAML read safely, without its trap for frame selections: 10:50:5 stays text, not a base-60 number."""
+"""YAML read safely and without its traps: 10:50:5 stays text (no base-60 number), no key is given twice."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from segassets.errors import BadConfig, MissingInput
 
 
 class _Loader(yaml.SafeLoader):
-    """yaml.SafeLoader without numbers such as 1:30 (it would read 90)."""
+    """yaml.SafeLoader without numbers such as 1:30 (it would read 90) and without keys given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            raise yaml.constructor.ConstructorError(None, None, f"key '{twice}' given twice", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def _number(loader: _Loader, node: yaml.ScalarNode) -> Any:
