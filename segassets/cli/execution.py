@@ -30,7 +30,7 @@ def planner(settings: Settings, force: bool = False) -> Planner:
     from segassets.storage.store import ArtifactStore
 
     store = ArtifactStore(settings.root, settings.tag)
-    return Planner(SCENE_ASSETS, settings, store, FootageResource(), force)
+    return Planner(SCENE_ASSETS, settings, store, FootageResource(datasets=settings.datasets), force)
 
 
 def run_here(

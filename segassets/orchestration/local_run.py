@@ -148,8 +148,8 @@ def failures_of(events: Iterable[dg.DagsterEvent]) -> dict[str, str]:
         data = event.step_failure_data
         by_user = data.user_failure_data
         named = by_user.metadata.get("failed_scenes") if by_user else None
-        if named is not None:
-            for scene, why in named.value.items():
+        if isinstance(named, dg.JsonMetadataValue) and isinstance(named.data, Mapping):
+            for scene, why in named.data.items():
                 found.setdefault(scene, f"{event.node_name}: {why}")
         elif data.error is not None:
             cause = data.error.cause or data.error

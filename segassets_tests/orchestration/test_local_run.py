@@ -124,14 +124,14 @@ def states(settings: Settings, force: bool = False) -> dict[str, list[str]]:
 
 def test_everything_is_made_once_and_then_present(place, instance):
     settings = settings_at(place)
-    assert states(settings) == dict.fromkeys(SCENES, ["missing", "missing"])
+    assert states(settings) == {scene: ["missing", "missing"] for scene in SCENES}
     outcome, heard = run_all(settings, instance)
     assert outcome.failed == {}
-    assert outcome.made == dict.fromkeys(SCENES, ["first", "second"])
+    assert outcome.made == {scene: ["first", "second"] for scene in SCENES}
     assert len(outcome.run_ids) == 1
     assert heard.count(("made", "second", "toy.d")) == 1
     assert ("started", "first", "") in heard
-    assert states(settings) == dict.fromkeys(SCENES, ["present", "present"])
+    assert states(settings) == {scene: ["present", "present"] for scene in SCENES}
     again, _ = run_all(settings, instance)
     assert again.run_ids == []
     assert set(instance.get_materialized_partitions(dg.AssetKey("second"))) == set(SCENES)
@@ -168,7 +168,7 @@ def test_a_failing_scene_costs_the_others_nothing(place, instance):
 def test_a_changed_setting_makes_stale_what_it_shapes(place, instance):
     run_all(settings_at(place), instance)
     changed = settings_at(place, "min_area=7")
-    assert states(changed) == dict.fromkeys(SCENES, ["present", "stale"])
+    assert states(changed) == {scene: ["present", "stale"] for scene in SCENES}
     why = planner_of(changed).plan(["toy.a"]).of("toy.a")[1].why
     assert why == "config size: stored=100, expected=7"
     outcome, _ = run_all(changed, instance)
@@ -178,7 +178,7 @@ def test_a_changed_setting_makes_stale_what_it_shapes(place, instance):
 def test_force_makes_again(place, instance):
     settings = settings_at(place)
     run_all(settings, instance)
-    assert states(settings, force=True) == dict.fromkeys(SCENES, ["forced", "forced"])
+    assert states(settings, force=True) == {scene: ["forced", "forced"] for scene in SCENES}
     BAD.add(("first", "toy.a"))
     outcome, _ = run_all(settings, instance, force=True)
     assert set(outcome.failed) == {"toy.a"}
@@ -188,7 +188,7 @@ def test_force_makes_again(place, instance):
 def test_tags_live_side_by_side(place, instance):
     run_all(settings_at(place), instance)
     other = settings_at(place, "tag=fine")
-    assert states(other) == dict.fromkeys(SCENES, ["missing", "missing"])
+    assert states(other) == {scene: ["missing", "missing"] for scene in SCENES}
     run_all(other, instance)
     assert set(instance.get_materialized_partitions(dg.AssetKey(["fine", "second"]))) == set(SCENES)
 
