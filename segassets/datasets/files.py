@@ -112,7 +112,8 @@ class Root:
         if not self.fs.isdir(path):
             found = "a file" if self.fs.exists(path) else "nothing"
             raise MissingInput(f"expected a folder at {path}, found {found}")
-        files, folders = [], []
+        files: list[str] = []
+        folders: list[str] = []
         for name, is_folder in self._entries(path):
             (folders if is_folder else files).append(name)
         return sorted(files, key=natural_key), sorted(folders, key=natural_key)

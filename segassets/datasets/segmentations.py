@@ -142,7 +142,9 @@ def _arrays(polygons: list[list]) -> list[np.ndarray | None]:
     except (TypeError, ValueError):  # not numbers: find out whose
         return [_array(polygon) for polygon in polygons]
     ends = list(accumulate(map(len, polygons)))
-    arrays = [points[end - len(polygon) : end] for end, polygon in zip(ends, polygons, strict=True)]
+    arrays: list[np.ndarray | None] = [
+        points[end - len(polygon) : end] for end, polygon in zip(ends, polygons, strict=True)
+    ]
     if np.abs(points).max() <= _FAR_PX:  # false for not-a-number too
         return arrays
     return [_array(polygon) for polygon in polygons]

@@ -91,8 +91,8 @@ def contact_sheet(
     cell_width = cell_px or max(picture.shape[1] for picture in pictures)
     fitted = [_fit(picture, cell_width) for picture in pictures]
     rows = [fitted[at : at + columns] for at in range(0, len(fitted), columns)]
-    font = _font(max(11, round(cell_width / 28)))
-    strip = round(font.size * 1.5) if labels else 0
+    text_px = max(11, round(cell_width / 28))
+    font, strip = _font(text_px), round(text_px * 1.5) if labels else 0
     heights = [strip + max(picture.height for picture in row) for row in rows]
     size = (columns * cell_width + (columns + 1) * gap_px, sum(heights) + (len(rows) + 1) * gap_px)
     sheet = Image.new("RGB", size, _PAPER)

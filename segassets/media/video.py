@@ -70,7 +70,7 @@ def _probe(path: str, size: int, mtime_ns: int) -> VideoInfo:
         stream = container.streams.video[0]
         shown = _shown_by_decoding if stream.codec_context.name in _HIDDEN_FRAME_CODECS else _shown_by_packets
         found = sorted(shown(container, path))
-        promised, rate, base = stream.frames, stream.average_rate, stream.time_base
+        promised, rate, base = stream.frames, stream.average_rate, stream.time_base or Fraction(1)
         height, width = stream.codec_context.height, stream.codec_context.width
     if not found or not height:
         raise BadInput(f"{path}: expected a video, found no frames in it")
@@ -100,7 +100,8 @@ def _shown_by_packets(container: av.container.InputContainer, path: str) -> Show
 def _shown_by_decoding(container: av.container.InputContainer, path: str) -> Shown:
     try:
         for frame in container.decode(video=0):
-            yield frame.pts, frame.key_frame
+            if frame.pts is not None:
+                yield frame.pts, frame.key_frame
     except FFmpegError as error:
         raise BadInput(f"{path}: the video cannot be decoded to its end: {error}") from error
 
@@ -153,7 +154,7 @@ class VideoReader:
     def _decoded(self, wanted: int) -> Iterator[tuple[int, av.VideoFrame]]:
         try:
             for frame in self._frames:
-                position = self._index.get(frame.pts, self._next)
+                position = self._next if frame.pts is None else self._index.get(frame.pts, self._next)
                 self._next = position + 1
                 yield position, frame
         except FFmpegError as error:
