@@ -59,8 +59,8 @@ def track_quality(
         {"objects": [{"object_id", "level", "category_id", "frames", "track_id" (0 = none), "j",
         "j_first_mask", "id_switches"}], "levels": {level: figures}, and the figures of the coarsest true
         level on top}. Figures: "true_objects", "object_recall", "j" (0 for an object without a track),
-        "j_found" (found objects only), "j_first_mask", "id_switches", "tracks_unmatched". Without true
-        objects the figures are None.
+        "j_found" (found objects only), "j_first_mask", "id_switches" (among tracks of one level),
+        "tracks_unmatched" (of this level, without any true object). Without true objects they are None.
     """
     frames = sorted(set(annotated_frames) if annotated_frames is not None else _frames_of(truth))
     truth = truth.filter(pc.not_equal(truth.column("source"), "annotation_crowd"))
@@ -75,8 +75,8 @@ def track_quality(
         partner = _match(j[:, columns])
         for column, row in zip(columns, partner, strict=True):
             objects.append(_object(mine, true, column, row, j, overlaps, frames, match_iou))
-    levels = {level: _figures(objects, level, match_iou, len(mine.ids)) for level in sorted(set(true.levels))}
-    top = levels[min(levels)] if levels else _figures([], None, match_iou, len(mine.ids))
+    levels = {level: _figures(objects, level, match_iou, mine) for level in sorted(set(true.levels))}
+    top = levels[min(levels)] if levels else _figures([], None, match_iou, mine)
     return {**top, "objects": objects, "levels": levels}
 
 
@@ -154,6 +154,7 @@ def _object(
         for frame, (members, texts) in true.by_frame.items()
         if column in members
     }
+    rivals = {at for at, level in enumerate(mine.levels) if row is not None and level == mine.levels[row]}
     sizes = {true.size_hw[frame] for frame in own}
     first = j_first_mask(own, frames, *sizes.pop()) if len(sizes) == 1 else float("nan")
     return {
@@ -164,21 +165,26 @@ def _object(
         "track_id": 0 if row is None else mine.ids[row],
         "j": 0.0 if row is None else float(j[row, column]),
         "j_first_mask": first,
-        "id_switches": _id_switches(column, overlaps, match_iou),
+        "id_switches": 0 if row is None else _id_switches(column, rivals, overlaps, match_iou),
     }
 
 
-def _id_switches(column: int, overlaps: dict[int, _Overlap], match_iou: float) -> int:
-    """How often the track on the object changes; one still on it is kept though another fits better."""
+def _id_switches(column: int, rivals: set[int], overlaps: dict[int, _Overlap], match_iou: float) -> int:
+    """How often the track on the object changes; one still on it is kept though another fits better.
+
+    Args:
+        rivals: tracks of the level of the object's own track; a part of the object is no other identity.
+    """
     current, switches = None, 0
     for _, (rows, columns, iou) in sorted(overlaps.items()):
         if column not in columns or not rows:
             continue
-        on_object = dict(zip(rows, iou[:, columns.index(column)], strict=True))
+        values = zip(rows, iou[:, columns.index(column)], strict=True)
+        on_object = {row: value for row, value in values if row in rivals}
         if current is not None and on_object.get(current, 0.0) >= match_iou:
             continue
-        best = max(on_object, key=lambda row: on_object[row])
-        if on_object[best] < match_iou:
+        best = max(on_object, key=lambda row: on_object[row], default=None)
+        if best is None or on_object[best] < match_iou:
             continue
         switches += current is not None and best != current
         current = best
@@ -186,13 +192,15 @@ def _id_switches(column: int, overlaps: dict[int, _Overlap], match_iou: float) -
 
 
 def _figures(
-    objects: list[dict[str, Any]], level: int | None, match_iou: float, tracks: int
+    objects: list[dict[str, Any]], level: int | None, match_iou: float, tracks: _Identities
 ) -> dict[str, Any]:
     mine = [item for item in objects if item["level"] == level]
-    matched = len({item["track_id"] for item in mine} - {0})
+    matched = {item["track_id"] for item in objects}
+    own = [key for key, its in zip(tracks.ids, tracks.levels, strict=True) if level in (None, its)]
+    unmatched = sum(key not in matched for key in own)
     if not mine:
         names = ("object_recall", "j", "j_found", "j_first_mask", "id_switches")
-        return {"true_objects": 0, **dict.fromkeys(names), "tracks_unmatched": tracks}
+        return {"true_objects": 0, **dict.fromkeys(names), "tracks_unmatched": unmatched}
     found = [item["j"] for item in mine if item["j"] >= match_iou]
     first = [item["j_first_mask"] for item in mine if np.isfinite(item["j_first_mask"])]
     return {
@@ -202,5 +210,5 @@ def _figures(
         "j_found": float(np.mean(found)) if found else None,
         "j_first_mask": float(np.mean(first)) if first else None,
         "id_switches": sum(item["id_switches"] for item in mine),
-        "tracks_unmatched": tracks - matched,
+        "tracks_unmatched": unmatched,
     }

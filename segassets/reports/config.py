@@ -15,7 +15,12 @@ class ComparisonConfig(StrictModel):
         12, ge=0, description="at most this many frames, evenly spaced, first and last always; 0 = no cap"
     )
     levels: list[int] | None = Field(None, description="mask levels to render, null = all that occur")
-    panel_width: int = Field(480, ge=64, le=4096, description="width of one panel in pixels; never enlarged")
+    panel_width: int = Field(
+        480,
+        ge=64,
+        le=4096,
+        description="width of one panel in pixels; small frames are enlarged at most twice",
+    )
     alpha: float = Field(0.45, ge=0, le=1, description="opacity of the colour laid over a mask")
     labels: bool = Field(True, description="write ids on the masks")
 
@@ -23,9 +28,7 @@ class ComparisonConfig(StrictModel):
 class ReportConfig(StrictModel):
     """How much a scene report shows."""
 
-    max_width: int = Field(
-        960, ge=240, le=4096, description="width of the widest picture in pixels; never enlarged"
-    )
+    max_width: int = Field(1280, ge=240, le=4096, description="width of the widest picture in pixels")
     contact_sheet_frames: int = Field(
         9, ge=1, le=60, description="frames in a contact sheet; first, middle and last always"
     )
@@ -44,9 +47,7 @@ class ReportConfig(StrictModel):
 class TagComparisonConfig(StrictModel):
     """How two tags are laid side by side."""
 
-    max_width: int = Field(
-        960, ge=240, le=4096, description="width of a pair of pictures in pixels; never enlarged"
-    )
+    max_width: int = Field(960, ge=240, le=4096, description="width of a pair of pictures in pixels")
     frames: int = Field(6, ge=1, le=60, description="frames shown per scene; first, middle and last always")
     match_iou: float = Field(
         0.5, gt=0, le=1, description="IoU from which a track counts as having found a true object"

@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from segassets import __version__
+from segassets.reports import svg
 from segassets.reports.config import ReportConfig
+from segassets.reports.data import SceneTables
+from segassets.reports.figures import (
+    candidate_figures,
+    cost_figures,
+    level_name,
+    name_objects,
+    quality_figures,
+    track_figures,
+)
+from segassets.reports.headline import headline, subtitle
+from segassets.reports.pictures import data_uris, draw_scene, read_comparison, write_jpeg, write_sheets
+from segassets.reports.quality_view import quality_view
+from segassets.reports.stage_view import candidates_view, costs_view, origin_view
+from segassets.reports.timeline import timeline
+from segassets.reports.track_view import largest, plots, track_rows
+from segassets.reports.words import environment, several, tidy
+from segassets.storage import atomic
 
 if TYPE_CHECKING:
     from segassets.datasets.frames import FrameSource
+
+
+PICTURES = "pictures"
 
 
 @dataclass(frozen=True)
@@ -38,4 +64,111 @@ def write_scene_report(inputs: ReportInputs, out_dir: Path, config: ReportConfig
         Figures for metadata: {"html_bytes", "tracks", "frames", "pictures", and where there is truth "j",
         "j_first_mask", "object_recall", "id_switches"}.
     """
-    raise NotImplementedError
+    data = SceneTables(inputs.scene, inputs.folders)
+    page = _Page(inputs, data, config)
+    folder = out_dir / PICTURES
+    folder.mkdir(parents=True, exist_ok=True)
+    files = page.write_pictures(folder)
+    html = environment().get_template("scene.html.j2").render(page.view, uris=page.uris())
+    markdown = environment().get_template("scene.md.j2").render(page.view, files=files)
+    atomic.write_text(out_dir / "report.html", html)
+    atomic.write_text(out_dir / "report.md", tidy(markdown))
+    figures = {"html_bytes": len(html.encode()), "tracks": page.all_tracks, "frames": data.frames.num_rows}
+    figures["pictures"] = sum(1 for _ in folder.iterdir())
+    if page.quality:
+        names = ("j", "j_first_mask", "object_recall", "id_switches")
+        figures |= {name: page.quality[name] for name in names if page.quality[name] is not None}
+    return figures
+
+
+class _Page:
+    """Everything a report prints, computed once for both of its forms."""
+
+    def __init__(self, inputs: ReportInputs, data: SceneTables, config: ReportConfig) -> None:
+        self.data, self.config = data, config
+        tracks = track_figures(data)
+        self.all_tracks = len(tracks)
+        self.quality = quality_figures(data, config.match_iou)
+        name_objects(tracks, self.quality)
+        candidates, costs = candidate_figures(data), cost_figures(data)
+        shown = largest(tracks, config.max_tracks)
+        self.pictures = draw_scene(inputs.source, data, shown, config)
+        self.comparison, note = read_comparison(inputs.folders.get("track_comparison"), config.max_width)
+        frames = data.frames.num_rows
+        keyframes = [item["frame"] for item in candidates["keyframes"]] if candidates else []
+        origin, software = origin_view(data)
+        self.view: dict[str, Any] = {
+            "scene": inputs.scene,
+            "tag": inputs.tag,
+            "subtitle": subtitle(data, inputs.tag),
+            "tiles": headline(data, tracks, self.quality, candidates, costs),
+            "track_sheets": _sheets(self.pictures.sheets, "tracks", Counter(item.level for item in tracks)),
+            "candidate_sheets": _sheets(self.pictures.candidates, "candidates", Counter()),
+            "tracks": track_rows(shown),
+            "hidden": len(tracks) - len(shown),
+            "timeline": timeline(shown, frames, keyframes),
+            "plots": plots(shown, frames),
+            "quality": quality_view(self.quality, config.match_iou) if self.quality else None,
+            "candidates": candidates_view(candidates, frames) if candidates else None,
+            "comparison": [_words(name, "", name.replace("-", " ")) for name in self.comparison],
+            "comparison_note": note,
+            "costs": costs_view(costs),
+            "origin": origin,
+            "software": software,
+            "plot_style": svg.STYLE,
+            "version": __version__,
+        }
+
+    def uris(self) -> dict[str, str]:
+        """Every picture as a data URI, so that the whole page stays within its size."""
+        plots_and_text = sum(len(str(value)) for value in self.view.values())
+        budget = max(100_000, self.config.max_bytes - plots_and_text - _MARKUP_BYTES)
+        return data_uris({**self.pictures.by_name(), **self.comparison}, budget)
+
+    def write_pictures(self, folder: Path) -> dict[str, str]:
+        """The files the Markdown report shows; returns name -> path relative to it."""
+        files = write_sheets(self.pictures, folder, self.config.max_width)
+        for name, picture in self.comparison.items():
+            files[name] = f"{_file_name(name)}.jpg"
+            write_jpeg(folder / files[name], picture)
+        drawn = {"timeline": self.view["timeline"]} if self.view["tracks"] else {}
+        for plot in self.view["plots"]:
+            drawn |= {f"{kind}-L{plot['level']}": plot[kind] for kind in ("area", "score") if plot[kind]}
+        if self.view["candidates"]:
+            drawn["candidates"] = self.view["candidates"]["columns"]
+        for name, plot in drawn.items():
+            files[name] = f"{_file_name(name)}.svg"
+            atomic.write_text(folder / files[name], svg.standalone(str(plot)))
+        return {name: f"{PICTURES}/{file}" for name, file in files.items()}
+
+
+_MARKUP_BYTES = 120_000
+
+
+def _file_name(name: str) -> str:
+    return name.replace("-", "_")
+
+
+def _sheets(
+    levels: Mapping[int, Sequence[tuple[int, np.ndarray]]], kind: str, counts: Mapping[int, int]
+) -> list[dict[str, Any]]:
+    """The contact sheets of each level: title, and a name and caption for each picture."""
+    return [
+        {
+            "level": level,
+            "title": level_name(level) + (f" · {several(counts[level], 'track')}" if counts else ""),
+            "pictures": [
+                _words(
+                    f"{kind}-L{level}-{frame}",
+                    f"frame {frame}",
+                    f"{kind} of {level_name(level)}, frame {frame}",
+                )
+                for frame, _ in pictures
+            ],
+        }
+        for level, pictures in sorted(levels.items())
+    ]
+
+
+def _words(name: str, caption: str, alt: str) -> dict[str, str]:
+    return {"name": name, "caption": caption, "alt": alt}
