@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import pydantic
 
@@ -43,8 +44,8 @@ def _explain(model: type[pydantic.BaseModel], problem: Any, name_of: Callable[[t
     name, where = ".".join(path), name_of(path)
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
-        owner = section_at(model, path[:-1])
-        return f"{where}: unknown key '{name}'.{did_you_mean(path[-1], owner.model_fields if owner else ())}"
+        known = {field for owner in _models_at(model, path[:-1]) for field in owner.model_fields}
+        return f"{where}: unknown key '{name}'.{did_you_mean(path[-1], known)}"
     if problem["type"] == "missing":
         return f"{where}: missing key '{name}'"
     return f"{where}: '{name}': {message}, found {problem['input']!r}" if name else f"{where}: {message}"
@@ -53,25 +54,54 @@ def _explain(model: type[pydantic.BaseModel], problem: Any, name_of: Callable[[t
 def _written_path(model: type[pydantic.BaseModel], loc: Sequence[Any]) -> tuple[str, ...]:
     """The keys as the user wrote them: without the names pydantic gives to the arms of a union."""
     path: list[str] = []
+    kinds: list[Any] = [model]
     for depth, part in enumerate(loc):
-        owner = section_at(model, path)
-        is_key = not path or owner is not None or isinstance(part, int)
-        if is_key and (owner is None or part in owner.model_fields or depth == len(loc) - 1):
+        inside = _inside(kinds, part)
+        is_last = depth == len(loc) - 1
+        if is_last or any(_is_section(kind) for kind in inside):
             path.append(str(part))
+            kinds = inside
     return tuple(path)
 
 
 def section_at(model: type[pydantic.BaseModel], path: Sequence[Any]) -> type[pydantic.BaseModel] | None:
     """The model that holds the keys under `path`; None where `path` leads to a plain value."""
-    current: type[pydantic.BaseModel] | None = model
+    return next(iter(_models_at(model, path)), None)
+
+
+def _models_at(model: type[pydantic.BaseModel], path: Sequence[Any]) -> list[type[pydantic.BaseModel]]:
+    """All models that may hold the keys under `path`: several where a field is a union of models."""
+    kinds: list[Any] = [model]
     for part in path:
-        field = current.model_fields.get(str(part)) if current is not None else None
-        current = _model_in(field.annotation) if field is not None else None
-    return current
+        kinds = _inside(kinds, part)
+    return [kind for kind in kinds if _is_model(kind)]
 
 
-def _model_in(annotation: Any) -> type[pydantic.BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
-        return annotation
-    found = (_model_in(inner) for inner in get_args(annotation))
-    return next((model for model in found if model is not None), None)
+def _inside(kinds: Sequence[Any], part: Any) -> list[Any]:
+    """The types a value may have under `part` (a key, or an index) of values of `kinds`."""
+    found: list[Any] = []
+    for kind in kinds:
+        if _is_model(kind) and part in kind.model_fields:
+            found += union_arms(kind.model_fields[part].annotation)
+        elif get_origin(kind) is dict:
+            found += union_arms(get_args(kind)[1])
+        elif get_origin(kind) in (list, tuple, set) and str(part).isdigit():
+            found += union_arms(get_args(kind)[0])
+    return found
+
+
+def union_arms(annotation: Any) -> list[Any]:
+    """The alternatives of a union, annotations removed."""
+    if get_origin(annotation) is Annotated:
+        return union_arms(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [arm for part in get_args(annotation) for arm in union_arms(part)]
+    return [annotation]
+
+
+def _is_section(kind: Any) -> bool:
+    return _is_model(kind) or get_origin(kind) in (dict, list, tuple, set)
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, pydantic.BaseModel)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import pydantic
 
 from segassets.errors import BadConfig
+from segassets.strict import union_arms
 from segassets.yaml_files import parse_yaml
 
 _NOTHING = ("", "null", "none", "~")
@@ -22,7 +22,7 @@ def parse_value(text: str, annotation: Any, where: str) -> Any:
     Raises:
         BadConfig: it is not YAML.
     """
-    arms = _arms(annotation)
+    arms = union_arms(annotation)
     if text.strip().lower() in _NOTHING and type(None) in arms:
         return None
     if text.lstrip().startswith(("[", "{")):
@@ -55,12 +55,3 @@ def _is_scalar_choice(text: str, arms: list[Any]) -> bool:
     """Whether another arm (a number, true/false) reads `text` better than the textual one."""
     value = parse_yaml(text, "value") if text.strip() else text
     return any(isinstance(arm, type) and arm is not str and isinstance(value, arm) for arm in arms)
-
-
-def _arms(annotation: Any) -> list[Any]:
-    """The alternatives of a union, annotations removed."""
-    if get_origin(annotation) is Annotated:
-        return _arms(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, types.UnionType):
-        return [arm for part in get_args(annotation) for arm in _arms(part)]
-    return [annotation]
