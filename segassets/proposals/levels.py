@@ -1,8 +1,7 @@
 """Levels of granularity: what their numbers mean, and when one mask is a part of another.
 
-Levels are My3DIS's: 1 and 2 are wholes (furniture, a person, a wall), 3 and 4 parts of wholes, 5 and 6 parts
-of parts. The pairs exist because Semantic-SAM tells six granularities apart; SAM 2 tells three, so a run lists
-one of each pair.
+Levels are My3DIS's: 1 and 2 are wholes (furniture, a person, a wall), 3 and 4 their parts, 5 and 6 parts of
+parts. The pairs exist because Semantic-SAM tells six granularities apart; SAM 2 tells three, so one of each.
 """
 
 from __future__ import annotations
@@ -77,4 +76,4 @@ def smallest_container(is_inside: np.ndarray, parent_areas: np.ndarray) -> np.nd
 
 def outermost(is_inside: np.ndarray) -> np.ndarray:
     """Bool (N,): masks that are no part of another of the same collection; `is_inside` is (N, N)."""
-    return ~is_inside.any(1)
+    return np.logical_not(is_inside.any(axis=1))
