@@ -76,8 +76,8 @@ def _of_folder(root: Root) -> dict[str, Any]:
     if any(is_picture(file) for file in files) or any(pictures_in(root, folder)[0] for folder in folders):
         return {"layout": "folder"}
     raise BadInput(
-        "expected pictures, videos, folders of pictures, JPEGImages, a COCO or YTVIS JSON, or MultiScan scans "
-        f"in {root.url}, found {len(files)} other files and {len(folders)} folders without any"
+        "expected pictures, videos, folders of pictures, JPEGImages, a COCO or YTVIS JSON, or MultiScan scans"
+        f" in {root.url}, found {len(files)} other files and {len(folders)} folders without any"
     )
 
 
