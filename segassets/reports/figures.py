@@ -91,7 +91,7 @@ def track_figures(data: SceneTables) -> list[TrackFigures]:
     order = np.lexsort((columns["frame"], columns["track_id"]))
     ids, starts = np.unique(columns["track_id"][order], return_index=True)
     found = []
-    for track, rows in zip(ids.tolist(), np.split(order, starts[1:]), strict=True):
+    for track, rows in zip(ids.tolist(), np.split(order, starts)[1:], strict=True):
         item = TrackFigures(
             track_id=track,
             level=int(columns["level"][rows[0]]),

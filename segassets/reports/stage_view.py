@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-
 from segassets.proposals.levels import depth_of
 from segassets.reports import svg
 from segassets.reports.data import SceneTables
