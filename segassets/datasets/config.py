@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,14 @@ _SLICE = re.compile(r"\s*(-?\d+)?\s*:\s*(-?\d+)?\s*(?::\s*(-?\d+)?\s*)?")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
+def _check_value(check: Callable[[str], object], text: str) -> None:
+    """Runs a check inside a validator, where pydantic only adds the key's name to a ValueError."""
+    try:
+        check(text)
+    except BadConfig as error:
+        raise ValueError(str(error)) from error
+
+
 class SceneRange(StrictModel):
     """Scenes from `start` to `end`, both included, in the order of their names as text."""
 
@@ -39,7 +48,7 @@ class SceneOverride(StrictModel):
     @field_validator("frames")
     @classmethod
     def _frames(cls, text: str | None) -> str | None:
-        parse_frames(text or "")
+        _check_value(parse_frames, text or "")
         return text
 
 
@@ -65,12 +74,13 @@ class DatasetConfig(StrictModel):
     def _name(cls, name: str) -> str:
         if "." in name:
             raise ValueError("expected a name without a dot (a dot separates dataset and scene in a key)")
-        return check_scene_key(name)
+        _check_value(check_scene_key, name)
+        return name
 
     @field_validator("frames")
     @classmethod
     def _frames(cls, text: str) -> str:
-        parse_frames(text)
+        _check_value(parse_frames, text)
         return text
 
     def root_url(self) -> str:
