@@ -22,9 +22,9 @@ class ObjectMemory:
 
     Attributes:
         founded: frame of each object's prompt, int64 (B,).
-        founding_features: mask memory of the prompt frame, bfloat16 (HW, B, C_mem).
+        founding_features: mask memory of the prompt frame, bfloat16 (B, HW, C_mem).
         founding_pointer: object pointer of the prompt frame (B, C).
-        features: mask memories of later frames, oldest first, each (HW, B, C_mem).
+        features: mask memories of later frames, oldest first, each (B, HW, C_mem).
         pointers: object pointers of later frames, oldest first, each (B, C).
     """
 
@@ -52,9 +52,9 @@ class ObjectMemory:
         at = torch.as_tensor(list(positions), dtype=torch.long, device=self.founding_pointer.device)
         return ObjectMemory(
             founded=self.founded[list(positions)],
-            founding_features=self.founding_features.index_select(1, at),
+            founding_features=self.founding_features.index_select(0, at),
             founding_pointer=self.founding_pointer.index_select(0, at),
-            features=deque((item.index_select(1, at) for item in self.features), self.features.maxlen),
+            features=deque((item.index_select(0, at) for item in self.features), self.features.maxlen),
             pointers=deque((item.index_select(0, at) for item in self.pointers), self.pointers.maxlen),
         )
 
@@ -74,14 +74,14 @@ class ObjectMemory:
         first = memories[0]
         return ObjectMemory(
             founded=np.concatenate([memory.founded for memory in memories]),
-            founding_features=torch.cat([memory.founding_features for memory in memories], 1),
-            founding_pointer=torch.cat([memory.founding_pointer for memory in memories], 0),
+            founding_features=torch.cat([memory.founding_features for memory in memories]),
+            founding_pointer=torch.cat([memory.founding_pointer for memory in memories]),
             features=deque(
-                (torch.cat(items, 1) for items in zip(*(m.features for m in memories), strict=True)),
+                (torch.cat(items) for items in zip(*(m.features for m in memories), strict=True)),
                 first.features.maxlen,
             ),
             pointers=deque(
-                (torch.cat(items, 0) for items in zip(*(m.pointers for m in memories), strict=True)),
+                (torch.cat(items) for items in zip(*(m.pointers for m in memories), strict=True)),
                 first.pointers.maxlen,
             ),
         )

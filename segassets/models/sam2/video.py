@@ -157,17 +157,17 @@ class Sam2Tracker:
         spatial = self._spatial_encoding(*features.sizes[-1])
         temporal = network.maskmem_tpos_enc
         parts = [memory.founding_features.float()]
-        places = [(spatial + temporal[network.num_maskmem - 1]).expand(-1, count, -1)]
+        places = [(spatial + temporal[network.num_maskmem - 1]).expand(count, -1, -1)]
         for steps_back, item in zip(range(len(memory.features), 0, -1), memory.features, strict=True):
             parts.append(item.float())
-            places.append((spatial + temporal[steps_back - 1]).expand(-1, count, -1))
+            places.append((spatial + temporal[steps_back - 1]).expand(count, -1, -1))
         pointer_tokens = 0
         if network.use_obj_ptrs_in_encoder:
             tokens, token_places = self._pointer_tokens(features.frame, memory)
             parts.append(tokens)
             places.append(token_places)
-            pointer_tokens = len(tokens)
-        fused = self._attend(features, torch.cat(parts), torch.cat(places), pointer_tokens)
+            pointer_tokens = tokens.size(1)
+        fused = self._attend(features, torch.cat(parts, 1), torch.cat(places, 1), pointer_tokens)
         return fused.transpose(1, 2).reshape(count, network.hidden_dim, *features.sizes[-1])
 
     def _attend(
@@ -175,7 +175,6 @@ class Sam2Tracker:
     ) -> torch.Tensor:
         """sam2's MemoryAttention (B, HW, C), with the first self-attention done once: no object has entered it yet."""
         attention = self.network.memory_attention
-        memory, places = memory.transpose(0, 1), places.transpose(0, 1)
         tokens, position = features.levels[-1].transpose(0, 1), features.position.transpose(0, 1)
         if attention.pos_enc_at_input:
             tokens = tokens + 0.1 * position
@@ -188,32 +187,33 @@ class Sam2Tracker:
         return attention.norm(tokens)
 
     def _spatial_encoding(self, height: int, width: int) -> torch.Tensor:
-        """Positional encoding of a mask memory (HW, 1, C_mem), the same for every frame and object."""
+        """Positional encoding of a mask memory (1, HW, C_mem), the same for every frame and object."""
         if self._memory_position is None:
             blank = torch.zeros(1, self.network.mem_dim, height, width, device=self.device)
             encoding = self.network.memory_encoder.position_encoding(blank)
-            self._memory_position = encoding.flatten(2).permute(2, 0, 1)
+            self._memory_position = encoding.flatten(2).transpose(1, 2).contiguous()
         return self._memory_position
 
     def _pointer_tokens(self, frame: int, memory: ObjectMemory) -> tuple[torch.Tensor, torch.Tensor]:
-        """Object pointers as memory tokens (P, B, C_mem) with their temporal encodings; the founding frame first."""
+        """Object pointers as memory tokens (B, P, C_mem) with their temporal encodings; the founding frame first."""
         from sam2.modeling.sam2_utils import get_1d_sine_pe
 
         network, count = self.network, len(memory)
-        pointers = torch.stack([memory.founding_pointer, *reversed(memory.pointers)])
+        pointers = torch.stack([memory.founding_pointer, *reversed(memory.pointers)], 1)
+        length = pointers.size(1)
         ages = torch.as_tensor(np.abs(frame - memory.founded), device=self.device)
-        steps = torch.arange(1, len(pointers), device=self.device)[:, None].expand(-1, count)
-        distance = torch.cat([ages[None], steps])  # (P, B)
+        steps = torch.arange(1, length, device=self.device).expand(count, -1)
+        distance = torch.cat([ages[:, None], steps], 1)  # (B, P)
         if network.add_tpos_enc_to_obj_ptrs:
             wide = network.hidden_dim if network.proj_tpos_enc_in_obj_ptrs else network.mem_dim
             encoded = get_1d_sine_pe(distance.flatten() / (self._pointer_span - 1), dim=wide)
-            place = network.obj_ptr_tpos_proj(encoded).view(len(pointers), count, network.mem_dim)
+            place = network.obj_ptr_tpos_proj(encoded).view(count, length, network.mem_dim)
         else:
-            place = pointers.new_zeros(len(pointers), count, network.mem_dim)
+            place = pointers.new_zeros(count, length, network.mem_dim)
         split = network.hidden_dim // network.mem_dim
         if split > 1:
-            pointers = pointers.reshape(-1, count, split, network.mem_dim).permute(0, 2, 1, 3).flatten(0, 1)
-            place = place.repeat_interleave(split, dim=0)
+            pointers = pointers.reshape(count, length * split, network.mem_dim)
+            place = place.repeat_interleave(split, dim=1)
         return pointers, place
 
     def _decode(self, features: FrameFeatures, fused: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -259,7 +259,7 @@ class Sam2Tracker:
     def _memorise(
         self, features: FrameFeatures, low: torch.Tensor, score: torch.Tensor, from_prompt: bool
     ) -> torch.Tensor:
-        """Mask memory of one frame, flattened, in bfloat16 (HW, B, C_mem)."""
+        """Mask memory of one frame, flattened, in bfloat16 (B, HW, C_mem)."""
         size = (self.image_size, self.image_size)
         full = F.interpolate(low.float(), size=size, mode="bilinear", align_corners=False)
         encoded, _ = self.network._encode_new_memory(
@@ -269,4 +269,4 @@ class Sam2Tracker:
             object_score_logits=score,
             is_mask_from_pts=from_prompt,
         )
-        return encoded.to(torch.bfloat16).flatten(2).permute(2, 0, 1)
+        return encoded.to(torch.bfloat16).flatten(2).transpose(1, 2).contiguous()
