@@ -101,16 +101,14 @@ def _write_level(
             for identity in packed:
                 place = {"frame_index": row["source_frame"], "frame_entry": entry}
                 objects.setdefault(identity, []).append(place)
-        meta = {"level": level, "mask_scale_ratio": scale}
+        meta: dict[str, Any] = {"level": level, "mask_scale_ratio": scale}
         _add_json(archive, "manifest.json", {"meta": meta, "frames": listing})
     with zipfile.ZipFile(folder / names["object"], "w", zipfile.ZIP_DEFLATED) as archive:
         ordered = {identity: objects[identity] for identity in sorted(objects, key=int)}
-        meta = {"level": level, "mask_scale_ratio": scale, "linked_video": names["video"]}
-        _add_json(archive, "manifest.json", {"meta": meta, "objects": ordered})
-    return {f"{kind}_segments": f"level_{level}/tracking/{name}" for kind, name in names.items()} | {
-        "objects": len(objects),
-        "frames": len(listing),
-    }
+        linked = {**meta, "linked_video": names["video"]}
+        _add_json(archive, "manifest.json", {"meta": linked, "objects": ordered})
+    paths: dict[str, Any] = {f"{kind}_segments": f"level_{level}/tracking/{names[kind]}" for kind in names}
+    return {**paths, "objects": len(objects), "frames": len(listing)}
 
 
 def _add_json(archive: zipfile.ZipFile, name: str, value: Any) -> None:

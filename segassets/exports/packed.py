@@ -21,7 +21,7 @@ def downscale(mask: np.ndarray, ratio: float) -> np.ndarray:
     """
     if ratio >= 1:
         return mask
-    height, width = scaled_size(*mask.shape, ratio)
+    height, width = scaled_size(mask.shape[0], mask.shape[1], ratio)
     shares = Image.fromarray(mask.astype(np.float32)).resize((width, height), Image.Resampling.BOX)
     small = np.asarray(shares) >= 0.5
     return small if small.any() else mask

@@ -54,11 +54,13 @@ def write_tag_comparison(
     if first.tag == second.tag and first.root == second.root:
         raise BadInput(f"expected two tags to compare, found '{first.tag}' twice")
     config = config or TagComparisonConfig()
-    sections, pictures, results = [], {}, {}
+    sections: list[dict[str, Any]] = []
+    pictures: dict[str, np.ndarray] = {}
+    results: dict[str, dict[str, Any]] = {}
     for scene in dict.fromkeys(scenes):
         tables = [_tables(store, scene) for store in (first, second)]
         matches = _matches(tables[0].tracks, tables[1].tracks)
-        results[scene] = _agreement(matches, *tables, config.match_iou)
+        results[scene] = _agreement(matches, tables, config.match_iou)
         frames, drawn = _pairs(scene, tables, matches, config)
         pictures |= drawn
         rows = _figure_rows(scene, (first.tag, second.tag), figures or {})
@@ -82,19 +84,19 @@ def _matches(first: pa.Table, second: pa.Table) -> dict[int, tuple[int, float]]:
     """Track of the second -> (track of the first, J), one to one within each level."""
     found = {}
     for level in levels_of(first, second):
-        own = [table.filter(pc.equal(table.column("level"), level)) for table in (second, first)]
-        frames = {frame for table in own for frame in table.column("frame").to_pylist()}
-        for item in track_quality(*own, annotated_frames=frames)["objects"]:
+        mine, true = (table.filter(pc.equal(table.column("level"), level)) for table in (second, first))
+        frames = {frame for table in (mine, true) for frame in table.column("frame").to_pylist()}
+        for item in track_quality(mine, true, annotated_frames=frames)["objects"]:
             if item["track_id"]:
                 found[item["track_id"]] = (item["object_id"], item["j"])
     return found
 
 
 def _agreement(
-    matches: dict[int, tuple[int, float]], first: SceneTables, second: SceneTables, match_iou: float
+    matches: dict[int, tuple[int, float]], tables: Sequence[SceneTables], match_iou: float
 ) -> dict[str, Any]:
     same = [j for _, j in matches.values() if j >= match_iou]
-    counts = [data.summary.num_rows for data in (first, second)]
+    counts = [data.summary.num_rows for data in tables]
     return {
         "agreement": sum(same) / len(same) if same else None,
         "matched": len(same),

@@ -142,8 +142,8 @@ class _Panels:
                 )
             elif identity >= UNMATCHED:
                 words[identity] = f"c{row['mask_id']}"
-        show = {"labels": self.config.labels, "alpha": self.config.alpha}
-        return overlay(picture, rows, identities, names=words, **show)
+        labels, alpha = self.config.labels, self.config.alpha
+        return overlay(picture, rows, identities, names=words, labels=labels, alpha=alpha)
 
 
 def _of_level(table: pa.Table, level: int) -> dict[int, pa.Table]:

@@ -81,7 +81,7 @@ def draw_scene(
         if frame in shown_keyframes:
             _draw_candidates(pictures, frame, at_width(rgb, config.max_width // 4), candidates[frame], rows)
         for item in largest.get(frame, ()):
-            one = rows.filter(pc.equal(rows.column("track_id"), item.track_id))
+            one = by_frame[frame].filter(pc.equal(by_frame[frame].column("track_id"), item.track_id))
             pictures.thumbnails[item.track_id] = _thumbnail(rgb, one, item.track_id, config.thumbnail_px)
     return pictures
 
