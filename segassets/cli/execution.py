@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance, JobDefinition
 
     from segassets.orchestration.local_run import Outcome
-    from segassets.orchestration.plan import Planner
+    from segassets.orchestration.plan import Plan, Planner
 
 
 def planner(settings: Settings, force: bool = False) -> Planner:
@@ -44,7 +44,6 @@ def run_here(
     from segassets.orchestration.local_run import LocalRun
 
     with open_instance() as instance, ExitStack() as stack:
-        prepare(instance, todo, terminal)
         clock = stack.enter_context(StageClock(timings, terminal))
         stack.enter_context(listening(terminal.progress))
         run = LocalRun(
@@ -59,14 +58,21 @@ def run_here(
         return run.run(todo)
 
 
-def prepare(instance: DagsterInstance, scenes: Iterable[str], terminal: Terminal) -> None:
-    """Register the scenes, and bury the runs of dead processes: they would keep pool slots for ever."""
+def prepare(instance: DagsterInstance, settings: Settings, plan: Plan, terminal: Terminal) -> None:
+    """Make Dagster know the plan's scenes and what is stored of them; bury runs of dead processes.
+
+    Those would keep pool slots for ever, and the run would wait for them.
+    """
     from segassets.orchestration.dead_runs import clean_up
     from segassets.orchestration.partitions import register_scenes
+    from segassets.orchestration.stored import record_stored
+    from segassets.storage.store import ArtifactStore
 
     for line in clean_up(instance):
         terminal.say(line)
-    register_scenes(instance, scenes)
+    register_scenes(instance, dict.fromkeys(item.scene for item in plan.items))
+    present = [(item.asset, item.scene) for item in plan.items if item.state == "present"]
+    record_stored(instance, ArtifactStore(settings.root, settings.tag), present)
 
 
 def _job(settings: Settings) -> JobDefinition:

@@ -23,11 +23,12 @@ _KILLED = -9
 
 @dataclass
 class WorkerResult:
-    """What one worker process brought back: as Outcome, and whether it was killed for memory."""
+    """What worker processes brought back: as Outcome, their stage timings, and scenes memory ran out for."""
 
     made: dict[str, list[str]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     run_ids: list[str] = field(default_factory=list)
+    stages: list[dict[str, Any]] = field(default_factory=list)
     out_of_memory: list[str] = field(default_factory=list)
 
     def add(self, other: WorkerResult) -> None:
@@ -36,6 +37,7 @@ class WorkerResult:
             self.made.setdefault(scene, []).extend(assets)
         self.failed.update(other.failed)
         self.run_ids += other.run_ids
+        self.stages += other.stages
         self.out_of_memory += other.out_of_memory
 
 
@@ -122,7 +124,7 @@ def _run_worker(
         code = process.wait()
         if answer.is_file():
             content: dict[str, Any] = json.loads(answer.read_text("utf-8"))
-            return WorkerResult(content["made"], content["failed"], content["run_ids"])
+            return WorkerResult(content["made"], content["failed"], content["run_ids"], [content["stages"]])
     if code == _KILLED or watch.happened() != before:
         _bury_dead_runs()
         return WorkerResult(out_of_memory=scenes)

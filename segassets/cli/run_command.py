@@ -18,6 +18,7 @@ from segassets.config.selection import selected_scenes
 from segassets.config.settings import Settings
 from segassets.runtime.records import RunRecord
 from segassets.runtime.timings import duration_text
+from segassets.storage.remote import redact
 
 if TYPE_CHECKING:
     from segassets.cli.parallel import WorkerResult
@@ -48,7 +49,7 @@ def _show_plan(settings: Settings, plan: Plan, warnings: list[str], home: Path, 
             "items": [asdict(item) for item in plan.items],
             "problems": plan.problems,
             "warnings": warnings,
-            "settings": settings.model_dump(mode="json"),
+            "settings": _public(settings),
             "dagster_home": str(home),
         }
         print_json(content)
@@ -60,7 +61,7 @@ def _show_plan(settings: Settings, plan: Plan, warnings: list[str], home: Path, 
 def _make(settings: Settings, plan: Plan, keys: list[str], home: Path, force: bool, as_json: bool) -> int:
     todo = {key: plan.to_make(key) for key in keys if key not in plan.problems}
     terminal = Terminal(sum(len(assets) for assets in todo.values()))
-    record = RunRecord(records_dir(settings), settings.name, settings.tag, settings.model_dump(mode="json"))
+    record = RunRecord(records_dir(settings), settings.name, settings.tag, _public(settings))
     try:
         result = _made(settings, plan, todo, record, terminal, force)
     except KeyboardInterrupt:
@@ -85,6 +86,14 @@ def _make(settings: Settings, plan: Plan, keys: list[str], home: Path, force: bo
     return 1 if failed else 0
 
 
+def _public(settings: Settings) -> dict[str, Any]:
+    """The settings as they may be stored and shown: without secrets."""
+    from segassets.orchestration.metadata import without_secrets
+
+    values = without_secrets(settings.model_dump(mode="json"))
+    return {**values, "output_root": redact(settings.output_root)}
+
+
 def _made(
     settings: Settings,
     plan: Plan,
@@ -95,13 +104,14 @@ def _made(
 ) -> Outcome | WorkerResult:
     """Make what there is to make, in this process or in several."""
     watch = preflight.memory_watch(settings).start()
+    with open_instance() as instance:
+        execution.prepare(instance, settings, plan, terminal)
     busy = {scene: assets for scene, assets in todo.items() if assets}
     if settings.parallel_scenes > 1 and len(busy) > 1:
         from segassets.cli.parallel import run_in_processes
 
-        with open_instance() as instance:
-            execution.prepare(instance, todo, terminal)
         result: Any = run_in_processes(settings, busy, watch, terminal, force)
+        record.summary["worker_stages"] = result.stages
     else:
         result = execution.run_here(settings, todo, record.timings, terminal, force)
     happened = watch.happened()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import typer
 
 from segassets.cli.show import print_json, print_table
@@ -74,7 +72,7 @@ def sync(datasets: list[str] = _DATASET, as_json: bool = _JSON) -> None:
 
 @app.command()
 def add(
-    path: Path = typer.Argument(..., help="A folder of pictures, a video file, or the root of a dataset."),
+    path: str = typer.Argument(..., help="A folder of pictures, a video, a dataset's root; local or a URL."),
     name: str | None = typer.Option(None, help="Name of the dataset; else from the path."),
     frames: str | None = typer.Option(None, help="Frame selection start:end:step of its scenes."),
     as_json: bool = _JSON,
@@ -88,15 +86,16 @@ def add(
         segassets scenes add /data/DAVIS --name davis
     """
     from segassets.cli.home import open_instance
-    from segassets.datasets.add import dataset_for_path
-    from segassets.datasets.config import load_dataset, write_dataset_config
+    from segassets.datasets.config import DatasetConfig, load_dataset, write_dataset_config
     from segassets.datasets.load import dataset_keys
+    from segassets.datasets.recognise import dataset_for_path
     from segassets.orchestration.partitions import register_scenes
+    from segassets.strict import parse
 
-    config = dataset_for_path(path, name=name)
-    if frames is not None:
-        config = config.model_copy(update={"frames": frames})
-    keys = dataset_keys(config)
+    found = dataset_for_path(path).model_dump(exclude_unset=True)
+    wanted = {key: value for key, value in (("name", name), ("frames", frames)) if value is not None}
+    config = parse(DatasetConfig, {**found, **wanted}, "segassets scenes add")
+    dataset_keys(config)  # what cannot be listed is not written down
     written = write_dataset_config(config)
     keys = dataset_keys(load_dataset(written))
     with open_instance() as instance:

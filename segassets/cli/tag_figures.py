@@ -38,7 +38,11 @@ def scene_figures(store: ArtifactStore, scene: str) -> dict[str, float | int | N
 
 def together(figures: Sequence[dict[str, Any]]) -> dict[str, float | int | None]:
     """Figures of several scenes as one: counts and seconds summed, peaks the largest, quality the mean."""
-    ways: dict[str, Callable] = {**dict.fromkeys(SUMMED, sum), **dict.fromkeys(LARGEST, max), **dict.fromkeys(AVERAGED, fmean)}
+    ways: dict[str, Callable] = {
+        **dict.fromkeys(SUMMED, sum),
+        **dict.fromkeys(LARGEST, max),
+        **dict.fromkeys(AVERAGED, fmean),
+    }
     found: dict[str, float | int | None] = {}
     for name, way in ways.items():
         values = [row[name] for row in figures if row.get(name) is not None]

@@ -20,12 +20,12 @@ class Terminal:
         prefix: stands before every line, to tell processes apart.
     """
 
-    def __init__(self, total: int, stream: TextIO = sys.stderr, prefix: str = "") -> None:
+    def __init__(self, total: int, stream: TextIO | None = None, prefix: str = "") -> None:
         self.total = total
         self.done = 0
-        self._stream = stream
+        self._stream = stream or sys.stderr
         self._prefix = prefix
-        self._is_live = stream.isatty()
+        self._is_live = self._stream.isatty()
         self._lock = threading.Lock()
         self._began = self._stage_began = time.monotonic()
         self._last_shown = time.monotonic()
@@ -45,7 +45,7 @@ class Terminal:
         if now - self._last_shown < (_LIVE_EVERY_S if self._is_live else _PLAIN_EVERY_S):
             return
         self._last_shown = now
-        text = f"        {asset:16} {scene}  frame {done} of {total}{f', {note}' if note else ''}"
+        text = f"        {asset:16} {scene}  {done} of {total}{f', {note}' if note else ''}"
         with self._lock:
             self._clear()
             self._stream.write(self._prefix + text + ("" if self._is_live else "\n"))

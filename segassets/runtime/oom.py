@@ -34,7 +34,9 @@ class MemoryEvents:
 
     def describe(self) -> str:
         """One line for people: what is watched, or why nothing is."""
-        return f"out-of-memory watch: {self.path or 'none, ' + self.unavailable}"
+        if self.path is None:
+            return f"running out of memory would go unseen: {self.unavailable}"
+        return f"running out of memory would be seen in {self.path}"
 
     def _read(self) -> dict[str, int]:
         if self.path is None:
