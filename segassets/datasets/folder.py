@@ -29,12 +29,19 @@ class FolderLayout(Layout[FolderOptions]):
     """Pictures of any names in natural order (frame_2 before frame_10); other files are counted, not read."""
 
     options_type = FolderOptions
+    _listed: dict[str, str] | None = None
 
     def scene_names(self) -> list[str]:
         return list(self._folders(self.root()))
 
     def _folders(self, root: Root) -> dict[str, str]:
-        """Scene name -> folder relative to the root; the root itself when it holds the pictures."""
+        """Scene name -> folder relative to the root; listed once, since a batch opens many scenes of one layout."""
+        if self._listed is None:
+            self._listed = self._list_folders(root)
+        return self._listed
+
+    def _list_folders(self, root: Root) -> dict[str, str]:
+        """Scene name -> folder; the root itself when it holds the pictures."""
         inner = self.options_of().pictures
         if _has_pictures(root, inner):
             return {self.config.name: ""}

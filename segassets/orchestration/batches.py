@@ -13,15 +13,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from functools import partial
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from segassets.errors import OutOfSpace, SegassetsError
 from segassets.orchestration.checks import Verdict, refuse_failed, run_checks
+from segassets.orchestration.events import ALREADY_RECORDED, latest_events, materialization
 from segassets.orchestration.metadata import materialization_metadata, without_secrets
 from segassets.orchestration.op_config import stage_config
+from segassets.orchestration.tags import asset_key
 from segassets.orchestration.work import Made, SceneWork, check_footage
 from segassets.storage import atomic
 
@@ -53,6 +55,16 @@ class Batch:
         """The store of the tag."""
         return self.context.resources.store.of(self.tag)
 
+    @cached_property
+    def input_keys(self) -> dict[str, dg.AssetKey]:
+        """Keys of the upstream assets, by name."""
+        return {name: asset_key(self.tag, name) for name in self.asset.inputs}
+
+    @cached_property
+    def upstream(self) -> Mapping[str, Mapping[str, int]]:
+        """Latest events of the upstream assets, by scene."""
+        return latest_events(self.context.instance, self.input_keys, self.context.partition_keys)
+
     def run(self) -> Iterator[dg.MaterializeResult | dg.Output]:
         """Make every scene, then close the step or name what failed."""
         keys = list(self.context.partition_keys)
@@ -65,7 +77,7 @@ class Batch:
                     break
         if self.failures:
             raise self._failure(len(keys)) from self.defect  # a message on purpose needs no stack
-        yield dg.MaterializeResult()
+        yield dg.MaterializeResult(metadata=ALREADY_RECORDED)
         for check in self.asset.checks:
             name = check.spec(self.context.asset_key).get_python_identifier()
             yield dg.Output(None, output_name=name)
@@ -97,7 +109,7 @@ class Batch:
         with store.lock(name, key, self.context.resources.store.wait_s):
             began, started = time.perf_counter(), datetime.now(timezone.utc).isoformat(timespec="seconds")
             inputs = {upstream: store.open(upstream, key) for upstream in self.asset.inputs}
-            open_scene = partial(self._open_scene, key, inputs, config)
+            open_scene = cache(partial(self._open_scene, key, inputs, config))
             provenance = self._origin(key, inputs, config, open_scene)
             with ExitStack() as stack:
                 resources = stack.enter_context(ResourceMonitor())
@@ -153,7 +165,7 @@ class Batch:
     def _record(
         self, key: str, made: Made, verdicts: list[Verdict], provenance: Provenance, run: Mapping[str, Any]
     ) -> None:
-        """The scene's events: now, so that they survive a kill, and again as metadata of the closing event."""
+        """The scene's events, at once, so that they survive a kill."""
         name = self.asset.name
         metadata = materialization_metadata(
             made,
@@ -162,10 +174,8 @@ class Batch:
             stored_bytes=self.store.bytes_stored(name, key),
             run=run,
         )
-        self.context.log_event(
-            dg.AssetMaterialization(self.context.asset_key, partition=key, metadata=metadata)
-        )
-        self.context.add_asset_metadata(metadata, partition_key=key)
+        event = materialization(self.context.asset_key, provenance, metadata, self.input_keys, self.upstream)
+        self.context.log_event(event)
         for verdict in verdicts:
             self.context.log_event(verdict.evaluation(self.context.asset_key, key, blocking=True))
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from segassets.orchestration.gpu import gpu_slot
 from segassets.storage.store import ArtifactStore
 
 if TYPE_CHECKING:
+    from segassets.datasets.config import DatasetConfig
+    from segassets.datasets.layouts import Layout
     from segassets.datasets.scene import Scene
+
+LAYOUT_KEPT_S = 30.0  # new footage is seen after at most this long
 
 
 class StoreResource(dg.ConfigurableResource):
@@ -38,12 +43,14 @@ class FootageResource(dg.ConfigurableResource):
     datasets: list[str] = Field(
         [], description="Datasets whose scenes are looked for by the sensor of new scenes; empty means all."
     )
+    _layouts: dict[tuple[str, str | None], tuple[float, Layout]] = PrivateAttr(default_factory=dict)
 
     def open(self, key: str, frames: str | None = None) -> Scene:
         """The scene of a key; `frames` (start:end:step) stands for its own frame selection when given."""
-        from segassets.datasets.load import open_scene
+        from segassets.datasets.load import dataset_of
 
-        return open_scene(key) if frames is None else _open_with_frames(key, frames)
+        layout = self._layout(dataset_of(key), frames)
+        return layout.load(key.partition(".")[2] or layout.config.name)
 
     def scene_keys(self) -> tuple[list[str], dict[str, str]]:
         """Keys of all scenes that can be listed, and by dataset why it could not be."""
@@ -52,16 +59,24 @@ class FootageResource(dg.ConfigurableResource):
         listing = list_scenes(self.datasets or None)
         return listing.keys, listing.problems
 
+    def _layout(self, dataset: str, frames: str | None) -> Layout:
+        """The dataset's layout, kept for a while: a batch opens many scenes of one dataset."""
+        from segassets.datasets.config import load_dataset
+        from segassets.datasets.layouts import make_layout
 
-def _open_with_frames(key: str, frames: str) -> Scene:
-    from segassets.datasets.config import SceneOverride, load_dataset
-    from segassets.datasets.load import dataset_of, open_scene_of
+        made, layout = self._layouts.get((dataset, frames), (-LAYOUT_KEPT_S, None))
+        if layout is None or time.monotonic() - made > LAYOUT_KEPT_S:
+            layout = make_layout(_with_frames(load_dataset(dataset), frames))
+            self._layouts[dataset, frames] = (time.monotonic(), layout)
+        return layout
 
-    config = load_dataset(dataset_of(key))
-    name = key.partition(".")[2] or config.name
-    options = config.overrides[name].options if name in config.overrides else {}
-    overrides = {**config.overrides, name: SceneOverride(frames=frames, options=options)}
-    return open_scene_of(config.model_copy(update={"overrides": overrides}), key)
+
+def _with_frames(config: DatasetConfig, frames: str | None) -> DatasetConfig:
+    """The dataset with one frame selection for all its scenes."""
+    if frames is None:
+        return config
+    overrides = {name: scene.model_copy(update={"frames": None}) for name, scene in config.overrides.items()}
+    return config.model_copy(update={"frames": frames, "overrides": overrides})
 
 
 class GpuResource(dg.ConfigurableResource):

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,12 @@ _SOFTWARE = ("segassets", "dagster", "torch", "sam2", "numpy", "pycocotools")
 
 def software_versions() -> dict[str, str]:
     """Versions of the packages that shape results, from their installed metadata (nothing is imported)."""
+    return dict(_software_versions())
+
+
+@cache
+def _software_versions() -> dict[str, str]:
+    """Looked up once: a batch writes a record for each of a thousand scenes."""
     found = {}
     for name in _SOFTWARE:
         try:

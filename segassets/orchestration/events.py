@@ -1,0 +1,67 @@
+"""A scene's materialization as Dagster records it: metadata, and versions by which the UI tells what is out of date.
+
+The events are written scene by scene while a batch goes on. The tags are those Dagster itself would write when it
+closes a step, which it cannot do for a batch whose scenes differ; the names are its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from dagster import DagsterEventType
+from dagster._core.definitions.data_version import (
+    CODE_VERSION_TAG,
+    DATA_VERSION_IS_USER_PROVIDED_TAG,
+    DATA_VERSION_TAG,
+    NULL_EVENT_POINTER,
+    get_input_data_version_tag,
+    get_input_event_pointer_tag,
+)
+from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from segassets.storage.provenance import Provenance
+
+# Without this mark Dagster closes the step with a second event for every scene of the batch, without their metadata.
+ALREADY_RECORDED = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
+
+
+def latest_events(
+    instance: DagsterInstance, inputs: Mapping[str, dg.AssetKey], scenes: Sequence[str]
+) -> dict[str, Mapping[str, int]]:
+    """By upstream asset: scene -> number of its latest materialization event; one query for each asset."""
+    storage = instance.event_log_storage
+    kind = DagsterEventType.ASSET_MATERIALIZATION
+    return {
+        name: storage.get_latest_storage_id_by_partition(key, kind, set(scenes))
+        for name, key in inputs.items()
+    }
+
+
+def materialization(
+    key: dg.AssetKey,
+    provenance: Provenance,
+    metadata: Mapping[str, dg.MetadataValue],
+    inputs: Mapping[str, dg.AssetKey],
+    upstream: Mapping[str, Mapping[str, int]],
+) -> dg.AssetMaterialization:
+    """The event of one scene.
+
+    Args:
+        inputs: upstream asset -> its key.
+        upstream: what `latest_events` found.
+    """
+    tags = {
+        DATA_VERSION_TAG: provenance.version,
+        DATA_VERSION_IS_USER_PROVIDED_TAG: "true",
+        CODE_VERSION_TAG: provenance.code_version,
+    }
+    for name, upstream_key in inputs.items():
+        event = upstream[name].get(provenance.scene)
+        tags[get_input_data_version_tag(upstream_key)] = provenance.inputs[name]
+        tags[get_input_event_pointer_tag(upstream_key)] = str(event) if event else NULL_EVENT_POINTER
+    return dg.AssetMaterialization(key, partition=provenance.scene, metadata=dict(metadata), tags=tags)
