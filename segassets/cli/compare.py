@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -15,6 +16,9 @@ def compare(
     scenes: str | None = typer.Option(None, help="Scene keys, by comma; else all that have tracks in both."),
     output_root: str | None = typer.Option(None, help="Where results lie; else SEGASSETS_OUTPUT_ROOT."),
     by_scene: bool = typer.Option(False, "--by-scene", help="Also every scene for itself."),
+    page: Path | None = typer.Option(
+        None, help="Folder for a page with the tracks of both on the same frames."
+    ),
     as_json: bool = typer.Option(False, "--json", help="As JSON."),
 ) -> None:
     """Two tags side by side: counts, seconds, memory and, where there is truth, quality.
@@ -25,7 +29,7 @@ def compare(
 
         segassets run demo --tag boxes tracking.prompt=box
 
-        segassets compare main boxes
+        segassets compare main boxes --page out/boxes
     """
     from segassets.cli.tag_figures import scene_figures, together
     from segassets.config.load import load_settings
@@ -36,6 +40,11 @@ def compare(
     keys = [key.strip() for key in scenes.split(",")] if scenes else _in_both(stores, root)
     figures = {tag: {key: scene_figures(store, key) for key in keys} for tag, store in stores.items()}
     sums = {tag: together(list(rows.values())) for tag, rows in figures.items()}
+    if page is not None:
+        from segassets.reports.compare import write_tag_comparison
+
+        write_tag_comparison(stores[tag_a], stores[tag_b], keys, page, figures=figures)
+        typer.echo(f"page written to {page.absolute() / 'compare.html'}", err=True)
     if as_json:
         print_json({"scenes": keys, "together": sums, "by_scene": figures})
         return

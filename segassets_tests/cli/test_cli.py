@@ -187,8 +187,12 @@ def test_compare_two_tags(segassets, deployment):
     assert found["together"]["main"] == found["together"]["other"]
     assert found["together"]["main"]["tracks"] == 3
     assert found["together"]["main"]["j"] > 0.5
-    code, out, _ = segassets("compare", "main", "other", "--output-root", root, "--by-scene")
+    code, out, err = segassets(
+        "compare", "main", "other", "--output-root", root, "--by-scene", "--page", "page"
+    )
     assert "object_recall" in out
+    assert str(deployment / "page" / "compare.html") in err
+    assert (deployment / "page" / "compare.html").is_file()
 
 
 def test_export_with_options(segassets, deployment):
