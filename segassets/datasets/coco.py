@@ -106,6 +106,8 @@ class CocoLayout(Layout[CocoOptions]):
         return indexed(root, self.options_of().annotations, build_index)
 
     def _shards(self, index: CocoIndex) -> dict[str, slice]:
+        if not index.images:
+            raise BadInput(f"{index.location}: expected pictures under 'images', found an empty list")
         size = self.options_of().shard_size
         if size == 1:
             stems = [posixpath.splitext(image["file_name"])[0] for image in index.images]
@@ -122,8 +124,6 @@ class CocoLayout(Layout[CocoOptions]):
         options = self.options_of(name)
         index = self._index(root)
         shards = self._shards(index)
-        if not shards:
-            raise BadInput(f"{index.location}: expected pictures under 'images', found an empty list")
         shard = self.pick(name, shards)
         named = index.images[shard]
         images = named

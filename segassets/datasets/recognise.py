@@ -109,9 +109,11 @@ def _of_json(root: Root, name: str) -> dict[str, Any]:
             f"{root.location(name)}: expected images or videos in it, found keys {', '.join(document)}"
         )
     first = entries[0].get("file_names", [None])[0] if layout == "ytvis" else entries[0].get("file_name")
-    above = posixpath.dirname(root.location().rstrip("/"))
+    places = [(root, name)]
     here = posixpath.basename(root.base)
-    for base, inside in ((root, name), (Root(above), posixpath.join(here, name))):
+    if here == "annotations":  # COCO's own habit: annotations/ beside the folders of pictures
+        places.append((Root(posixpath.dirname(root.location().rstrip("/"))), f"{here}/{name}"))
+    for base, inside in places:
         pictures = _folder_with(base, str(first))
         if pictures is not None:
             options = {"annotations": inside, "pictures": pictures}

@@ -81,6 +81,8 @@ class YtvisLayout(Layout[YtvisOptions]):
 
     def _videos(self, root: Root) -> tuple[YtvisIndex, dict[str, dict[str, Any]]]:
         index = indexed(root, self.options_of().annotations, build_index)
+        if not index.videos:
+            raise BadInput(f"{index.location}: expected videos under 'videos', found an empty list")
         sources = [_name(video) for video in index.videos]
         return index, dict(zip(self.scene_names_for(sources), index.videos, strict=True))
 
