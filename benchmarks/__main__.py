@@ -56,9 +56,19 @@ def table(figures: list[Figure]) -> str:
     for figure in figures:
         bound = "<=" if figure.at_most else ">="
         verdict = "holds" if figure.holds else "MISSED"
-        rows.append((figure.name, f"{figure.value:.4g} {figure.unit}", f"{bound} {figure.goal:g}", verdict, figure.note))
+        rows.append(
+            (
+                figure.name,
+                f"{figure.value:.4g} {figure.unit}",
+                f"{bound} {figure.goal:g}",
+                verdict,
+                figure.note,
+            )
+        )
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows
+    )
 
 
 if __name__ == "__main__":

@@ -43,7 +43,9 @@ def servers(environment: dict[str, str], logs: Path) -> Iterator[str]:
     try:
         for command in commands:
             log = open(logs / f"{command[0].name}.log", "w")  # noqa: SIM115 (closed with the process)
-            processes.append(subprocess.Popen([str(part) for part in command], env=environment, stdout=log, stderr=log))
+            processes.append(
+                subprocess.Popen([str(part) for part in command], env=environment, stdout=log, stderr=log)
+            )
         _wait(f"http://127.0.0.1:{port}/server_info")
         yield f"http://127.0.0.1:{port}/graphql"
     finally:

@@ -121,7 +121,8 @@ def run(names: list[str]) -> list[Figure]:
         stored = ours(root)[1]
         dense = document_way(root)[1]
         mine, theirs, limit = interleaved(
-            [lambda: ours(root)[0], lambda: document_way(root)[0], lambda: pycocotools_alone(document)], REPEATS
+            [lambda: ours(root)[0], lambda: document_way(root)[0], lambda: pycocotools_alone(document)],
+            REPEATS,
         )
     figures = [
         Figure("coco_masks_time", theirs / mine, "x faster", 50, note=f"{mine:.2f} s against {theirs:.0f} s"),

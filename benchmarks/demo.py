@@ -22,5 +22,7 @@ def run(names: list[str]) -> list[Figure]:
             "SEGASSETS_ROOMS": str(root / "rooms"),
         }
         (root / "home").mkdir()
-        spent = seconds(lambda: subprocess.run(command, env={**os.environ, **fresh}, check=True, capture_output=True))
+        spent = seconds(
+            lambda: subprocess.run(command, env={**os.environ, **fresh}, check=True, capture_output=True)
+        )
     return [Figure("demo_run", spent, "s", 120, at_most=True)]

@@ -22,7 +22,9 @@ def definitions_load() -> Figure:
 
     def load(code: str) -> float:
         script = f"import dagster as dg\n{code}\ndefs.get_repository_def()"
-        return seconds(lambda: subprocess.run([sys.executable, "-c", script], check=True, capture_output=True))
+        return seconds(
+            lambda: subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+        )
 
     full, empty = interleaved(
         [
@@ -32,7 +34,12 @@ def definitions_load() -> Figure:
         REPEATS,
     )
     return Figure(
-        "definitions_load", full / empty, "x an empty project", 2, at_most=True, note=f"{full:.2f} s against {empty:.2f} s"
+        "definitions_load",
+        full / empty,
+        "x an empty project",
+        2,
+        at_most=True,
+        note=f"{full:.2f} s against {empty:.2f} s",
     )
 
 
@@ -68,7 +75,10 @@ def step_overhead() -> Figure:
         root = Path(folder)
         pictures(root, REPEATS)
         done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.graph", "steps"], env=environment(root), capture_output=True, text=True
+            [sys.executable, "-m", "benchmarks.graph", "steps"],
+            env=environment(root),
+            capture_output=True,
+            text=True,
         )
         if done.returncode:
             raise RuntimeError(done.stderr[-2000:])
@@ -101,7 +111,9 @@ def _steps() -> float:
 
 def _stage_seconds(result: Any, asset: str) -> float:
     """What the asset's materialization says its stage took."""
-    events = [event for event in result.get_asset_materialization_events() if event.asset_key.path[-1] == asset]
+    events = [
+        event for event in result.get_asset_materialization_events() if event.asset_key.path[-1] == asset
+    ]
     return float(events[0].materialization.metadata["seconds"].value)
 
 
@@ -109,7 +121,11 @@ def run(names: list[str]) -> list[Figure]:
     """The figures asked for."""
     from benchmarks.backfill import backfill_1000
 
-    known = {"definitions_load": definitions_load, "step_overhead": step_overhead, "backfill_1000": backfill_1000}
+    known = {
+        "definitions_load": definitions_load,
+        "step_overhead": step_overhead,
+        "backfill_1000": backfill_1000,
+    }
     return [known[name]() for name in names]
 
 

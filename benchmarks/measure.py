@@ -36,7 +36,13 @@ class Figure:
 
     def to_dict(self) -> dict[str, Any]:
         """The record in results.json."""
-        return {"value": round(self.value, 6), "unit": self.unit, "goal": self.goal, "holds": self.holds, "note": self.note}
+        return {
+            "value": round(self.value, 6),
+            "unit": self.unit,
+            "goal": self.goal,
+            "holds": self.holds,
+            "note": self.note,
+        }
 
 
 def seconds(task: Callable[[], Any]) -> float:
@@ -54,7 +60,9 @@ def interleaved(tasks: Sequence[Callable[[], float]], repeats: int) -> list[floa
 
 def in_child(module: str, *arguments: str) -> dict[str, Any]:
     """The JSON object that `python -m module arguments` prints as its last line, in a process of its own."""
-    done = subprocess.run([sys.executable, "-m", module, *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments], capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise RuntimeError(f"{module} {' '.join(arguments)} failed:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.strip().splitlines()[-1])

@@ -15,7 +15,9 @@ def configs_dir() -> Path:
         MissingInput: none of the three is a directory.
     """
     named = os.environ.get("SEGASSETS_CONFIGS")
-    candidates = [Path(named)] if named else [Path.cwd() / "configs", Path(__file__).parent.parent / "configs"]
+    candidates = (
+        [Path(named)] if named else [Path.cwd() / "configs", Path(__file__).parent.parent / "configs"]
+    )
     for path in candidates:
         if (path / "datasets").is_dir():
             return path.resolve()

@@ -1,6 +1,6 @@
 """COCO run-length masks: encode, decode, measure and combine, always as compressed ASCII counts of a (height, width).
 
-pycocotools does the work and trusts its input, so text from outside goes through `segassets.masks.runs.check_counts` first.
+pycocotools does the work and trusts its input, so text from outside passes `segassets.masks.runs.check_counts` first.
 Boxes are xywh, half-open. An empty mask has area 0 and box (0, 0, 0, 0).
 """
 

@@ -18,12 +18,16 @@ FRAMES = pa.schema(
         _field("timestamp_s", pa.float64(), "seconds since the first frame of the footage", null=True),
         _field("height", pa.int32(), "pixels"),
         _field("width", pa.int32(), "pixels"),
-        _field("annotated", pa.bool_(), "true where the annotations cover this frame, even when they are empty"),
+        _field(
+            "annotated", pa.bool_(), "true where the annotations cover this frame, even when they are empty"
+        ),
         _field("fx_px", pa.float64(), "focal length along x", null=True),
         _field("fy_px", pa.float64(), "focal length along y", null=True),
         _field("cx_px", pa.float64(), "principal point x, pixel centres at +0.5", null=True),
         _field("cy_px", pa.float64(), "principal point y, pixel centres at +0.5", null=True),
-        _field("camera_to_world", pa.list_(pa.float64()), "4x4 pose, row-major, OpenCV axes, metres", null=True),
+        _field(
+            "camera_to_world", pa.list_(pa.float64()), "4x4 pose, row-major, OpenCV axes, metres", null=True
+        ),
         _field("depth_uri", pa.string(), "depth picture relative to the dataset's root", null=True),
         _field("depth_scale_m", pa.float64(), "metres per stored depth unit", null=True),
     ]
@@ -43,7 +47,9 @@ MASKS = pa.schema(
         _field("stability", pa.float32(), "IoU of the mask at a raised and a lowered threshold", null=True),
         _field("predicted_iou", pa.float32(), "the network's own estimate", null=True),
         _field("area", pa.int64(), "pixels, > 0"),
-        _field("bbox_xywh", pa.list_(pa.float32(), 4), "x, y, width, height; half-open; as pycocotools gives"),
+        _field(
+            "bbox_xywh", pa.list_(pa.float32(), 4), "x, y, width, height; half-open; as pycocotools gives"
+        ),
         _field("height", pa.int32(), "pixels of the frame"),
         _field("width", pa.int32(), "pixels of the frame"),
         _field("rle_counts", pa.string(), "COCO compressed run lengths, column-major, size (height, width)"),

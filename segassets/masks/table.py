@@ -37,13 +37,23 @@ class MaskRows:
         self.scene = scene
         self.next_mask_id = first_mask_id
         self.empty = 0
-        self._columns: dict[str, list] = {name: [] for name in MASKS.names if name not in ("area", "bbox_xywh")}
+        self._columns: dict[str, list] = {
+            name: [] for name in MASKS.names if name not in ("area", "bbox_xywh")
+        }
 
     def __len__(self) -> int:
         return len(self._columns["mask_id"])
 
     def add(
-        self, *, frame: int, source_frame: int, height: int, width: int, rle_counts: str, source: str, **values: Any
+        self,
+        *,
+        frame: int,
+        source_frame: int,
+        height: int,
+        width: int,
+        rle_counts: str,
+        source: str,
+        **values: Any,
     ) -> int:
         """Add one mask and return its mask_id; `values` are further MASKS columns (track_id, level, score, ...)."""
         unknown = set(values) - set(_DEFAULTS) - {"mask_id"}
@@ -126,7 +136,9 @@ def validate_masks(table: pa.Table, frames: pa.Table | None = None, where: str =
         return
     ids = table.column("mask_id").to_numpy()
     if ids.min() < 1 or len(np.unique(ids)) != len(ids):
-        raise BadInput(f"{where}: expected unique mask_id from 1, found {len(ids) - len(np.unique(ids))} repeats")
+        raise BadInput(
+            f"{where}: expected unique mask_id from 1, found {len(ids) - len(np.unique(ids))} repeats"
+        )
     heights, widths = table.column("height").to_numpy(), table.column("width").to_numpy()
     try:
         area = check_counts(table.column("rle_counts").to_pylist(), heights, widths)
@@ -145,12 +157,17 @@ def _check_frames(table: pa.Table, frames: pa.Table, where: str) -> None:
     known = {
         (frame, source_frame, height, width)
         for frame, source_frame, height, width in zip(
-            *(frames.column(name).to_pylist() for name in ("frame", "source_frame", "height", "width")), strict=True
+            *(frames.column(name).to_pylist() for name in ("frame", "source_frame", "height", "width")),
+            strict=True,
         )
     }
-    rows = zip(*(table.column(n).to_pylist() for n in ("frame", "source_frame", "height", "width")), strict=True)
+    rows = zip(
+        *(table.column(n).to_pylist() for n in ("frame", "source_frame", "height", "width")), strict=True
+    )
     unknown = np.array([row not in known for row in rows])
-    _refuse_rows(table, unknown, "a frame (index, source_frame, height, width) of the scene's frames table", where)
+    _refuse_rows(
+        table, unknown, "a frame (index, source_frame, height, width) of the scene's frames table", where
+    )
 
 
 def _refuse_rows(table: pa.Table, wrong: np.ndarray, expected: str, where: str) -> None:

@@ -37,11 +37,11 @@ def write_bytes(path: Path, data: bytes) -> None:
     staging = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     with disk_errors(path):
         try:
-            with open(staging, "wb") as stream:
+            with staging.open("wb") as stream:
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.replace(staging, path)
+            staging.replace(path)
         finally:
             staging.unlink(missing_ok=True)
 
@@ -55,7 +55,7 @@ def publish_dir(staging: Path, target: Path) -> None:
     """Make `staging` the folder `target`; a folder already there is swapped out in one step, then removed."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.rename(staging, target)
+        staging.rename(target)
         return
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
@@ -63,9 +63,11 @@ def publish_dir(staging: Path, target: Path) -> None:
     if _exchange(staging, target):
         shutil.rmtree(staging)
         return
-    retired = staging.with_name(staging.name + ".old")  # a file system without the swap: absent for an instant
-    os.rename(target, retired)
-    os.rename(staging, target)
+    retired = staging.with_name(
+        staging.name + ".old"
+    )  # a file system without the swap: absent for an instant
+    target.rename(retired)
+    staging.rename(target)
     shutil.rmtree(retired)
 
 

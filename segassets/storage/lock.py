@@ -24,7 +24,7 @@ def exclusive(path: Path, what: str, wait_s: float = 0.0, poll_s: float = 0.2) -
         Busy: another process still holds it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a+") as stream:
+    with path.open("a+") as stream:
         _acquire(stream, what, time.monotonic() + wait_s, poll_s)
         stream.seek(0)
         stream.truncate()

@@ -59,7 +59,7 @@ def upload(staging: Path, root: str, tag: str, asset: str, scene: str) -> None:
     for name in [*(name for name in names if name != FILE_NAME), _LIST, FILE_NAME]:
         target = f"{folder}/{name}"
         system.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
-        with system.open(target, "wb") as out, open(staging / name, "rb") as data:
+        with system.open(target, "wb") as out, (staging / name).open("rb") as data:
             shutil.copyfileobj(data, out)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -128,7 +127,7 @@ class ArtifactStore:
             shutil.rmtree(staging, ignore_errors=True)
 
     def work_dir(self, asset: str, scene: str, version: str) -> Path:
-        """A local folder that outlives a kill, for resumable work on exactly this version; other versions' are removed."""
+        """A local folder that outlives a kill, for resumable work on this version alone; others are removed."""
         base = self.local / ".work" / self.tag / asset / check_scene_key(scene)
         for other in base.iterdir() if base.is_dir() else ():
             if other.name != version and other.is_dir():
@@ -158,8 +157,3 @@ class ArtifactStore:
     def bytes_stored(self, asset: str, scene: str) -> int:
         """Size of the artifact's files in bytes."""
         return sum(item.stat().st_size for item in self._folder(asset, scene).rglob("*") if item.is_file())
-
-
-def scratch_dir() -> Path:
-    """A temporary local folder for work that need not survive."""
-    return Path(tempfile.mkdtemp(prefix="segassets-"))

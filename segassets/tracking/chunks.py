@@ -7,7 +7,6 @@ order, copied row group by row group, so its size never has to fit in memory.
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -51,7 +50,8 @@ class ChunkStore:
         tensors, plain = _snapshot(tracker)
         plain |= {"next_frame": next_frame, "next_mask_id": self.next_mask_id, "chunks": self.chunks}
         self._replace(
-            self._state(self.chunks), lambda path: save_file(tensors, path, metadata={"state": json.dumps(plain)})
+            self._state(self.chunks),
+            lambda path: save_file(tensors, path, metadata={"state": json.dumps(plain)}),
         )
         self._state(self.chunks - 1).unlink(missing_ok=True)
 
@@ -115,11 +115,12 @@ class ChunkStore:
         staging = path.with_suffix(".tmp")
         with disk_errors(path):
             write(staging)
-            os.replace(staging, path)
+            staging.replace(path)
 
 
 def _snapshot(tracker: StreamingTracker) -> tuple[dict[str, Any], dict[str, Any]]:
-    tensors, cohorts = {}, []
+    tensors: dict[str, Any] = {}
+    cohorts = []
     for index, cohort in enumerate(tracker.cohorts):
         arrays, plain = cohort.memory.to_arrays()
         tensors |= {f"{index}.{name}": array for name, array in arrays.items()}

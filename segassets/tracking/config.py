@@ -13,13 +13,19 @@ class TrackingConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     prompt: Literal["mask", "box", "long_tail"] = Field(
-        "mask", description="What founds a track: the candidate's mask, its box, or boxes for small masks only"
+        "mask",
+        description="What founds a track: the candidate's mask, its box, or boxes for small masks only",
     )
     long_tail_area: int = Field(
-        1500, ge=0, description="With prompt=long_tail: candidates of at most this many pixels are prompted by box"
+        1500,
+        ge=0,
+        description="With prompt=long_tail: candidates of at most this many pixels are prompted by box",
     )
     iou_threshold: float = Field(
-        0.6, gt=0, le=1, description="A candidate supports a track of its level from this IoU on; below, it founds one"
+        0.6,
+        gt=0,
+        le=1,
+        description="A candidate supports a track of its level from this IoU on; below, it founds one",
     )
     max_propagate: int | None = Field(
         None, ge=0, description="Frames a track lives after its last supporting keyframe; null = to the end"
@@ -36,5 +42,7 @@ class TrackingConfig(BaseModel):
     objects_per_batch: int = Field(32, ge=1, description="Objects stepped through the network together")
     min_area: int = Field(1, ge=1, description="Tracked masks of fewer pixels count as absent")
     chunk_frames: int = Field(
-        64, ge=1, description="Frames between two resumable checkpoints of a running track; a kill loses at most these"
+        64,
+        ge=1,
+        description="Frames between two resumable checkpoints of a running track; a kill loses at most these",
     )

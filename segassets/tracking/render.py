@@ -50,7 +50,10 @@ def to_masks(output: StepOutput, height: int, width: int, min_area: int = 1) -> 
     for position, at in enumerate(present):
         if areas[position] >= min_area:
             masks[at] = TrackedMask(
-                counts[position], int(areas[position]), float(score[position]), float(iou[position]),
+                counts[position],
+                int(areas[position]),
+                float(score[position]),
+                float(iou[position]),
                 float(stability[position]),
             )
     return masks

@@ -84,7 +84,12 @@ def track_scene(
     rows = chunks.write_final(out_dir / "masks.parquet")
     summary = tracks_table(scene, tracker.records.values())
     write_table(summary, TRACKS, out_dir / "tracks.parquet")
-    stats = {**tracker.counts, "frames": len(source), "resumed_at": first, "seconds": time.perf_counter() - began}
+    stats = {
+        **tracker.counts,
+        "frames": len(source),
+        "resumed_at": first,
+        "seconds": time.perf_counter() - began,
+    }
     return TrackResult(rows, summary, stats)
 
 

@@ -54,8 +54,6 @@ def match(
     return owners
 
 
-def overlaps_any(
-    counts: str, others: Sequence[str], height: int, width: int, iou_threshold: float
-) -> bool:
+def overlaps_any(counts: str, others: Sequence[str], height: int, width: int, iou_threshold: float) -> bool:
     """Whether a mask reaches the threshold with any of the others."""
     return bool((rle.iou_matrix([counts], others, height, width) >= iou_threshold).any())

@@ -162,7 +162,9 @@ class StreamingTracker:
             candidate, mask = batch[index], masks[index]
             assert mask is not None
             history = [(other, found[position]) for other, found in past]
-            track = self._relinked(candidate.level, history, view) or self._new_track(candidate, view, track_of)
+            track = self._relinked(candidate.level, history, view) or self._new_track(
+                candidate, view, track_of
+            )
             self._support(track, candidate, view.frame)
             self._keep(view, [track], [mask])
             self._write_back(track, candidate.level, history)
@@ -170,7 +172,9 @@ class StreamingTracker:
             tracks.append(track)
         self.cohorts.append(Cohort(tracks, memory))
 
-    def _prompt(self, features: Any, view: FrameMasks, batch: Sequence[Candidate]) -> tuple[Memory, StepOutput]:
+    def _prompt(
+        self, features: Any, view: FrameMasks, batch: Sequence[Candidate]
+    ) -> tuple[Memory, StepOutput]:
         if self._by_box(batch[0]):
             corners = np.array([candidate.bbox_xywh for candidate in batch], np.float32)
             corners[:, 2:] += corners[:, :2]
@@ -234,7 +238,9 @@ class StreamingTracker:
     ) -> None:
         """Store the past of a new track until it leaves view or meets a mask that another track already has."""
         for view, mask in history:
-            same_level = [m.rle_counts for other, m in view.masks.items() if self.records[other].level == level]
+            same_level = [
+                m.rle_counts for other, m in view.masks.items() if self.records[other].level == level
+            ]
             if mask is None or track in view.masks:
                 return
             if overlaps_any(mask.rle_counts, same_level, view.height, view.width, self.config.iou_threshold):

@@ -73,8 +73,12 @@ TWO = _table([np.eye(5, dtype=bool), np.ones((5, 5), bool)])
         pytest.param(_set(TWO, "mask_id", [0, 1]), "unique mask_id from 1", id="id zero"),
         pytest.param(_set(TWO, "area", [5, 24]), "area equal", id="wrong area"),
         pytest.param(_set(TWO, "height", [5, 4]), "sum to 20", id="RLE of another size"),
-        pytest.param(_set(TWO, "bbox_xywh", [[0, 0, 5, 5], [1, 0, 5, 5]]), "inside its frame", id="box outside"),
-        pytest.param(TWO.rename_columns(["x", *TWO.column_names[1:]]), "expected column scene", id="column name"),
+        pytest.param(
+            _set(TWO, "bbox_xywh", [[0, 0, 5, 5], [1, 0, 5, 5]]), "inside its frame", id="box outside"
+        ),
+        pytest.param(
+            TWO.rename_columns(["x", *TWO.column_names[1:]]), "expected column scene", id="column name"
+        ),
         pytest.param(TWO.drop_columns(["source"]), "expected columns", id="column missing"),
     ],
 )

@@ -60,7 +60,7 @@ def test_a_failure_leaves_the_old_artifact_whole(store: ArtifactStore) -> None:
 
 
 def test_missing_says_how_to_make_it(store: ArtifactStore) -> None:
-    with pytest.raises(MissingInput, match="--select frames --partition a.b"):
+    with pytest.raises(MissingInput, match=r"--select frames --partition a\.b"):
         store.open("frames", "a.b")
 
 
@@ -76,7 +76,12 @@ def test_stale_says_stored_expected_and_what_to_refresh(store: ArtifactStore) ->
 def test_version_follows_what_shapes_the_result_and_nothing_else() -> None:
     base = Provenance("frames", "a.b", config={"x": 1})
     assert base.version == Provenance("frames", "other", tag="t", config={"x": 1}, software={}).version
-    for change in ({"config": {"x": 2}}, {"code_version": "2"}, {"inputs": {"a": "b"}}, {"model": {"sha256": "0"}}):
+    for change in (
+        {"config": {"x": 2}},
+        {"code_version": "2"},
+        {"inputs": {"a": "b"}},
+        {"model": {"sha256": "0"}},
+    ):
         assert base.version != Provenance("frames", "a.b", **{"config": {"x": 1}} | change).version
 
 
@@ -175,7 +180,24 @@ def test_good_keys(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["", ".", "..", "a..b", "-a", ".a", "a/b", "a b", "a,b", "a\n", "é", "x" * 101, "../../etc", "[q]", "a...b"]
+    "key",
+    [
+        "",
+        ".",
+        "..",
+        "a..b",
+        "-a",
+        ".a",
+        "a/b",
+        "a b",
+        "a,b",
+        "a\n",
+        "é",
+        "x" * 101,
+        "../../etc",
+        "[q]",
+        "a...b",
+    ],
 )
 def test_bad_keys(key: str) -> None:
     with pytest.raises(BadConfig, match="expected a name"):

@@ -21,7 +21,12 @@ from segassets_tests.tracking.scenery import HEIGHT, WIDTH, Frames, candidates, 
 
 
 def _track(
-    tmp_path: Path, rows: list, frames: int = 12, source: Frames | None = None, work: str = "work", **config: Any
+    tmp_path: Path,
+    rows: list,
+    frames: int = 12,
+    source: Frames | None = None,
+    work: str = "work",
+    **config: Any,
 ) -> tuple[pa.Table, pa.Table, dict[str, Any]]:
     source = source or Frames(moving_square(frames))
     result = track_scene(
@@ -55,7 +60,9 @@ def test_one_frame(tmp_path: Path) -> None:
     assert tracks.to_pylist()[0]["retired_because"] == "end_of_footage"
 
 
-@pytest.mark.parametrize("mask", [square(3, 3, 1), np.ones((HEIGHT, WIDTH), bool)], ids=["one pixel", "full frame"])
+@pytest.mark.parametrize(
+    "mask", [square(3, 3, 1), np.ones((HEIGHT, WIDTH), bool)], ids=["one pixel", "full frame"]
+)
 def test_extreme_prompts_do_not_break(mask: np.ndarray, tmp_path: Path) -> None:
     _track(tmp_path, [(0, mask, {})], frames=3)
 
@@ -200,7 +207,9 @@ def test_a_killed_run_goes_on_and_ends_the_same(killed_at: int, tmp_path: Path) 
     with pytest.raises(_Killed):
         _track(tmp_path, rows, source=Dying(moving_square(20)), chunk_frames=4, backward_frames=3, work="cut")
     source = Frames(moving_square(20))
-    masks, tracks, stats = _track(tmp_path, rows, source=source, chunk_frames=4, backward_frames=3, work="cut")
+    masks, tracks, stats = _track(
+        tmp_path, rows, source=source, chunk_frames=4, backward_frames=3, work="cut"
+    )
     assert stats["resumed_at"] == killed_at // 4 * 4
     assert min(source.decoded) == max(stats["resumed_at"] - 3, 0)
     assert masks.equals(whole)

@@ -1,6 +1,6 @@
 """SAM 2 as a streaming video tracker: every frame is encoded once, all objects step through the network in batches.
 
-Computes what sam2's `SAM2VideoPredictor` computes (algorithms of Ravi et al. 2024), without its per-object loop, without
+Computes what sam2's `SAM2VideoPredictor` computes (Ravi et al. 2024), without its per-object loop, without
 holding the footage and without a history that grows. Post-processing (hole filling, non-overlap) is left to the caller.
 """
 
@@ -217,10 +217,13 @@ class Sam2Tracker:
         return pointers, place
 
     def _decode(self, features: FrameFeatures, fused: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Best mask logits (B, 1, h, w), predicted IoU (B,), pointer (B, C) and object score (B, 1), without a prompt."""
+        """Best mask logits (B, 1, h, w), predicted IoU (B,), pointer (B, C), object score (B, 1); no prompt."""
         network, count = self.network, len(fused)
         if self._no_prompt is None:
-            nothing = torch.zeros(1, 1, 2, device=self.device), -torch.ones(1, 1, dtype=torch.int32, device=self.device)
+            nothing = (
+                torch.zeros(1, 1, 2, device=self.device),
+                -torch.ones(1, 1, dtype=torch.int32, device=self.device),
+            )
             self._no_prompt = network.sam_prompt_encoder(points=nothing, boxes=None, masks=None)
         sparse, dense = self._no_prompt
         multimask = network._use_multimask(is_init_cond_frame=False, point_inputs=None)
