@@ -1,0 +1,1 @@
+"""Training: samples, losses and loops. Nothing here knows Dagster."""
