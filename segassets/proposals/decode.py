@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from segassets.masks import rle
 from segassets.proposals.frame import combined_score
 from segassets.proposals.nms import representatives
 from segassets.proposals.regions import clean_mask
+from segassets.proposals.upsample import Upsampler
 
 if TYPE_CHECKING:
     from segassets.models.protocols import ImageSegmenter
     from segassets.proposals.config import CandidateConfig
 
-POOL_LIMIT = 2048  # survivors held as logits before duplicates are removed
+POOL_LOGITS = 48_000_000  # logits held before duplicates are removed
 EARLY_SLACK = 0.05  # stability on small logits is coarse: only what is clearly too low is dropped early
-PIXELS_AT_ONCE = 16_000_000  # upsampled logits held at a time
+PIXELS_AT_ONCE = 32_000_000  # pixels of masks held at a time
 
 
 @dataclass
@@ -108,9 +108,13 @@ class Masks:
 
 def stability_of(logits: torch.Tensor, offset: float) -> torch.Tensor:
     """IoU of masks (N, h, w) at logits above +offset and above -offset: float32 (N,); 0 for empty ones."""
-    high = (logits > offset).sum((-1, -2)).float()
-    low = (logits > -offset).sum((-1, -2)).float()
-    return high / low.clamp(min=1)
+    return _pixels_above(logits, offset) / _pixels_above(logits, -offset).clamp(min=1)
+
+
+def _pixels_above(logits: torch.Tensor, threshold: float) -> torch.Tensor:
+    """Pixels of each mask (N, h, w) above a threshold; narrow integers are six times as fast on a CPU."""
+    rows = (logits > threshold).sum(-1, dtype=torch.int16)
+    return rows.sum(-1, dtype=torch.int32)
 
 
 @torch.inference_mode()
@@ -128,7 +132,7 @@ def prompt_points(
             encoded, points[:, None, :], np.ones((len(points), 1), np.int32), multimask=True
         )
         pools.append(_sound(logits, predicted_iou, config))
-        if sum(map(len, pools)) > POOL_LIMIT:
+        if sum(pool.logits.numel() for pool in pools) > POOL_LOGITS:
             pools = [distinct(Pool.joined(pools), config)]
     pools = [pool for pool in pools if len(pool)]
     return distinct(Pool.joined(pools), config) if pools else None
@@ -145,7 +149,7 @@ def _sound(logits: torch.Tensor, predicted_iou: torch.Tensor, config: CandidateC
     vote = torch.eye(outputs, dtype=torch.int64).repeat(len(logits), 1)
     logits, predicted_iou = logits.flatten(0, 1).float(), predicted_iou.flatten().float()
     stable = stability_of(logits, config.stability_offset) >= config.stability_threshold - EARLY_SLACK
-    keep = stable & (predicted_iou >= config.predicted_iou_threshold) & (logits > 0).any(-1).any(-1)
+    keep = stable & (predicted_iou >= config.predicted_iou_threshold) & (logits.flatten(1).amax(1) > 0)
     return Pool(logits[keep], predicted_iou[keep].cpu().numpy(), vote[keep.cpu()].numpy())
 
 
@@ -153,7 +157,8 @@ def distinct(pool: Pool, config: CandidateConfig) -> Pool:
     """The pool without near-duplicates; a kept mask takes over the votes of those it stands for."""
     scores = stability_of(pool.logits, config.stability_offset).cpu().numpy() * pool.predicted_iou
     height, width = pool.logits.shape[-2:]
-    counts = rle.encode_batch((pool.logits > 0).cpu().numpy())
+    columns = (pool.logits > 0).transpose(1, 2).contiguous().cpu().numpy()  # transposed, as run lengths go
+    counts = rle.encode_columns(columns.view(np.uint8))
     stands_for = representatives(counts, scores, height, width, config.nms_iou)
     votes = np.zeros_like(pool.votes)
     np.add.at(votes, stands_for, pool.votes)
@@ -166,16 +171,21 @@ def distinct(pool: Pool, config: CandidateConfig) -> Pool:
 @torch.inference_mode()
 def full_size(pool: Pool, height: int, width: int, config: CandidateConfig) -> Masks:
     """The pool at the picture's size: measured there, small regions cleaned, unstable masks dropped."""
+    offset = config.stability_offset
+    small_hw = pool.logits.shape[-2:]
+    upsampler = Upsampler(small_hw, height, width, -offset, pool.logits.device)
     counts: list[str] = []
     stability = np.zeros(len(pool), np.float32)
     at_once = max(1, PIXELS_AT_ONCE // (height * width))
     for start in range(0, len(pool), at_once):
-        chunk = slice(start, min(start + at_once, len(pool)))
-        small = pool.logits[chunk, None]
-        logits = F.interpolate(small, (height, width), mode="bilinear", align_corners=False)[:, 0]
-        stability[chunk] = stability_of(logits, config.stability_offset).cpu().numpy()
-        masks = (logits > 0).cpu().numpy()
-        counts += rle.encode_batch(np.stack([clean_mask(mask, config.min_region_area) for mask in masks]))
-    masks_found = Masks(counts, stability, pool.predicted_iou, pool.votes)
+        chunk = range(start, min(start + at_once, len(pool)))
+        columns = np.zeros((len(chunk), width, height), np.uint8)  # transposed, as run lengths go
+        for place, at in enumerate(chunk):
+            top, left, logits = upsampler.window(pool.logits[at])
+            stability[at] = stability_of(logits[None], offset)[0]
+            mask = clean_mask((logits > 0).cpu().numpy(), config.min_region_area)
+            columns[place, left : left + mask.shape[1], top : top + mask.shape[0]] = mask.T
+        counts += rle.encode_columns(columns)
+    found = Masks(counts, stability, pool.predicted_iou, pool.votes)
     large = rle.areas(counts, height, width) >= max(1, config.min_region_area)
-    return masks_found.select(np.flatnonzero(large & (stability >= config.stability_threshold)))
+    return found.select(np.flatnonzero(large & (stability >= config.stability_threshold)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from scipy import ndimage
 from torchvision.ops import nms
 
@@ -17,6 +18,7 @@ from segassets.proposals.nms import keep_distinct, representatives
 from segassets.proposals.overlaps import limit_levels, make_exclusive
 from segassets.proposals.refine import nest
 from segassets.proposals.regions import clean_mask, grid_points, points_within
+from segassets.proposals.upsample import Upsampler
 from segassets_tests.proposals.truth import box_mask, candidates_of
 
 
@@ -218,3 +220,19 @@ def test_nesting_keeps_the_parents_it_is_given():
 @pytest.mark.parametrize("masks", [[], [box_mask((0, 1, 0, 1))], [box_mask((0, 96, 0, 128))]])
 def test_nesting_of_none_of_one_pixel_and_of_the_full_frame(masks):
     assert len(nest(candidates_of(masks, [2] * len(masks)), Nesting(), 1)) == len(masks)
+
+
+@pytest.mark.parametrize("large_hw", [(96, 128), (13, 9), (1, 1), (12, 16), (5, 200)])
+@pytest.mark.parametrize("small_hw", [(12, 16), (1, 1), (2, 3)])
+def test_upsampled_windows_are_torchs_interpolation(small_hw, large_hw):
+    logits = torch.randn(6, *small_hw, generator=torch.Generator().manual_seed(0)) * 3
+    logits[4], logits[5] = -9.0, 9.0  # absent, and the full frame
+    upsampler = Upsampler(small_hw, *large_hw, floor=-1.0, device=logits.device)
+    expected = F.interpolate(logits[:, None], large_hw, mode="bilinear", align_corners=False)[:, 0]
+    for small, large in zip(logits, expected, strict=True):
+        top, left, window = upsampler.window(small)
+        inside = (slice(top, top + window.shape[0]), slice(left, left + window.shape[1]))
+        torch.testing.assert_close(window, large[inside], atol=1e-4, rtol=1e-4)
+        outside = large.clone()
+        outside[inside] = -9.0
+        assert (outside <= -1.0 + 1e-4).all()

@@ -146,7 +146,7 @@ def test_pools_are_thinned_when_they_grow(monkeypatch):
     config = CandidateConfig(points_per_side=12)
     points = Sam2CandidateEngine(TruthSegmenter(), config)
     whole = points.propose_on(picture())
-    monkeypatch.setattr("segassets.proposals.decode.POOL_LIMIT", 10)
+    monkeypatch.setattr("segassets.proposals.decode.POOL_LOGITS", 10 * 48 * 64)
     thinned = points.propose_on(picture())
     assert sorted(thinned.rle_counts) == sorted(whole.rle_counts)
 
