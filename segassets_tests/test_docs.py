@@ -1,0 +1,203 @@
+"""The documentation tells the truth: names exist, tables follow the code, examples run."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from segassets.assets.graph import SCENE_ASSETS
+from segassets.cli.app import app
+from segassets.config.load import OTHER_VARIABLES, PREFIX, SHORT_NAMES, override_layer
+from segassets.config.settings import Settings
+from segassets.errors import BadConfig
+from segassets.exports.registry import FORMATS
+from segassets.masks.schemas import FRAMES, MASKS, TRACKS
+from segassets_tests import doc_tables
+from segassets_tests.doc_tables import DOCS, FORMATS_PAGE
+from segassets_tests.made_scene import SCENE, make_store
+
+REPO = DOCS.parent
+PAGES = sorted(DOCS.glob("*.md"))
+
+# Every option and output of My3DIS: each must stand in the first column of a row.
+MY3DIS = """
+--levels --frames --min-area --stability --ssam-freq --sam2-max-propagate --iou-threshold --box-long-tail --box-all
+--experiment-tag --sam-ckpt --sam2-cfg --sam2-ckpt --semantic-env --sam2-env --no-timestamp --dry-run run_pid_map.tsv
+generate_candidates --data-path --fill-area --add-gaps --persist-raw --skip-filtering --downscale-masks
+--mask-scale-ratio --no-tag-subdir filter_candidates --candidates-root --stability-threshold --update-manifest --quiet
+track_from_candidates --long-tail-box-prompt --all-box-prompt --skip-viz generate_report --run-dir --report-name
+--max-width run_workflow --config --output --override-output --memory-events prepare_scene_configs --scenes
+--skip-existing SEMANTIC_SAM_ROOT SEMANTIC_SAM_CKPT SAM2_ROOT SAM2_CFG SAM2_CKPT DATASET_ROOT DATA_PATH OUTPUT_ROOT
+experiment.name dataset_root experiment.scenes scene_start scene_end parallel_scenes force_parallel isolate_scenes
+experiment.levels experiment.tag tag_in_path aggregate_output output_layout output_root experiment.frames run_dir
+stages.gpu ssam.enabled ssam_freq ssam.min_area stability_threshold persist_raw skip_filtering add_gaps fill_area
+append_timestamp downscale_masks downscale_ratio max_masks_per_level sam_ckpt filter.enabled filter.min_area
+update_manifest tracker.enabled prompt_mode max_propagate iou_threshold render_viz sam2_cfg sam2_ckpt
+comparison_sampling report.enabled report.name max_width record_timings timing_output generate_check_report
+manifest.json chunk_ candidates.json filtered.json video_segments object_segments comparison tree.json relations.csv
+instance_map.npy selected_frames workflow_summary.json stage_timings.json environment_snapshot.json
+workflow_history.csv report.md check.md configs/scenes scene_index.json packed_bits
+""".split()  # noqa: SIM905
+
+
+def rows(page: str) -> list[list[str]]:
+    """Cells of every table row of the page, headings left out."""
+    lines = [line for line in page.splitlines() if line.startswith("|") and not line.startswith("|---")]
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    return [row for row in cells if row[0] not in ("My3DIS", "asset")]
+
+
+def coming_from() -> list[list[str]]:
+    return rows((DOCS / "coming-from.md").read_text("utf-8"))
+
+
+@cache
+def source() -> str:
+    """All code of the package and its templates."""
+    files = [*(REPO / "segassets").rglob("*.py"), *(REPO / "segassets").rglob("*.j2")]
+    return "\n".join(file.read_text("utf-8") for file in files)
+
+
+def command_exists(words: list[str]) -> bool:
+    command = typer.main.get_command(app)
+    for word in words:
+        if word.startswith("-"):
+            return any(word in parameter.opts for parameter in command.params)
+        commands = getattr(command, "commands", {})
+        if word not in commands:
+            return bool(getattr(command, "params", None)) and not commands  # an argument
+        command = commands[word]
+    return True
+
+
+def setting_exists(text: str) -> bool:
+    key, _, value = text.partition("=")
+    if key in {*Settings.model_fields, *SHORT_NAMES}:
+        return True
+    try:
+        override_layer([f"{key}={value or 'null'}"], {})
+    except BadConfig as error:
+        return "unknown key" not in str(error)
+    return True
+
+
+def exists(name: str) -> bool:
+    """Whether a name of the second column stands for something that is there."""
+    if name.startswith("segassets "):
+        return command_exists(name.split()[1:])
+    if name.startswith("--"):
+        return command_exists(["run", name])
+    if name.startswith(PREFIX):
+        rest = name.removeprefix(PREFIX)
+        return rest in OTHER_VARIABLES or setting_exists(rest.lower().replace("__", "."))
+    if name.startswith("configs/"):
+        return (REPO / name).exists()
+    if re.search(r"\.(json|jsonl|parquet|csv|md|html)$", name):
+        return re.search(rf"[\"'/`]{re.escape(name)}[\"'`]", source()) is not None
+    if name in {asset.name for asset in SCENE_ASSETS} or name in FORMATS:
+        return True
+    if name in {*FRAMES.names, *MASKS.names, *TRACKS.names}:
+        return True
+    if any(name in format.options.model_fields for format in FORMATS.values()):
+        return True
+    return setting_exists(name)
+
+
+@pytest.mark.parametrize("row", coming_from(), ids=lambda row: row[0][:40])
+def test_names_given_to_my3dis_users_exist(row: list[str]) -> None:
+    assert len(row) == 3
+    names = re.findall(r"`([^`]+)`", row[1])
+    assert names or row[1] == "left out"
+    assert [name for name in names if not exists(name)] == []
+    assert row[2]
+
+
+def test_the_check_of_names_can_fail() -> None:
+    wrong = (
+        "segassets fly",
+        "segassets run --fly",
+        "--fly",
+        "SEGASSETS_FLY",
+        "tracking.fly",
+        "fly.json",
+        "fly",
+    )
+    assert [name for name in wrong if exists(name)] == []
+
+
+@pytest.mark.parametrize("name", MY3DIS)
+def test_every_option_and_output_of_my3dis_has_a_row(name: str) -> None:
+    assert any(name in row[0] for row in coming_from())
+
+
+def test_tables_of_formats_follow_the_code() -> None:
+    page = FORMATS_PAGE.read_text("utf-8")
+    assert doc_tables.blocks(page) == doc_tables.wanted_blocks()
+    assert page == doc_tables.rewritten(page), "run: python -m segassets_tests.doc_tables"
+
+
+def test_assets_and_files_of_formats_exist() -> None:
+    page = FORMATS_PAGE.read_text("utf-8").split("## FRAMES")[0]
+    assets = [row[0].strip("`") for row in rows(page)]
+    assert assets == [asset.name for asset in SCENE_ASSETS]
+    files = re.findall(r"`([\w/]+\.(?:json|parquet|html|md))`", page)
+    assert [name for name in files if not exists(name)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text("utf-8")):
+        if target.startswith("http"):
+            continue
+        name, _, anchor = target.partition("#")
+        linked = page if not name else DOCS / name
+        assert linked.exists(), target
+        titles = re.findall(r"^#+ (.+)$", linked.read_text("utf-8"), re.M) if linked.suffix == ".md" else []
+        anchors = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+        assert not anchor or anchor in anchors, target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_commands_in_pages_exist(page: Path) -> None:
+    for line in re.findall(r"^(segassets .*)$", page.read_text("utf-8"), re.M):
+        words = line.split("#")[0].split()[1:]
+        assert command_exists([word for word in words if re.match(r"^[a-z-]+$", word)][:2]), line
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.name != "coming-from.md"], ids=lambda path: path.name
+)
+def test_settings_variables_and_automations_in_pages_exist(page: Path) -> None:
+    text = page.read_text("utf-8")
+    sections = "tracking|candidates|filtering|comparison|report|stages"
+    names = set(re.findall(rf"`((?:{sections})\.\w+)[`=]", text)) - {"report.html", "report.md"}
+    assert [name for name in sorted(names) if not exists(name)] == []
+    variables = set(re.findall(r"`(SEGASSETS_[A-Z_]+[A-Z])[`=]", text))
+    unknown = [name for name in sorted(variables) if not exists(name) and name not in _OTHER_NAMES]
+    assert unknown == []
+    automations = set(re.findall(r"`((?:nightly|new)_\w+)`", text))
+    assert [name for name in automations if f'"{name}"' not in source()] == []
+
+
+_OTHER_NAMES = {
+    "SEGASSETS_NIGHTLY_CRON",
+    "SEGASSETS_NIGHTLY_TIMEZONE",
+}  # read by segassets.orchestration.automation
+
+
+def test_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_store(tmp_path)
+    (tmp_path / "artifacts").rename(tmp_path / ".segassets")
+    (tmp_path / ".segassets" / "artifacts").mkdir()
+    (tmp_path / ".segassets" / "main").rename(tmp_path / ".segassets" / "artifacts" / "main")
+    monkeypatch.chdir(tmp_path)
+    page = (DOCS / "python-api.md").read_text("utf-8")
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.S)).replace("rooms_demo.room_0000", SCENE)
+    names: dict = {}
+    exec(compile(code, "python-api.md", "exec"), names)  # our own documentation
+    assert names["quality"]["object_recall"] == 1.0
+    assert (tmp_path / "out" / "davis" / "Annotations").is_dir()
