@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 from segassets.assets.candidates import count_by
 from segassets.assets.checks import TRACK_CHECKS
 from segassets.assets.coco_masks import mask_numbers
 from segassets.assets.previews import masks_preview
 from segassets.orchestration.gpu import GpuNeed
 from segassets.orchestration.scene_assets import scene_asset
-from segassets.orchestration.work import Made, SceneWork
+from segassets.orchestration.work import STATS_FILE, Made, SceneWork
 from segassets.tracking.config import TrackingConfig
 
 
@@ -26,9 +28,11 @@ from segassets.tracking.config import TrackingConfig
 def sam2_tracks(work: SceneWork, config: TrackingConfig) -> Made:
     """Instances through time: one streaming pass over the frames, objects of all levels together, stable ids.
 
-    Candidates on later keyframes support a track or found one. `tracks.parquet` beside the masks summarises every
-    track: when it was born, how long it lived, why it ended. A killed run goes on at its last complete chunk.
+    Candidates on later keyframes support a track or found one. `tracks.parquet` beside the masks summarises
+    every track: when it was born, how long it lived, why it ended; `stats.json` holds the tracker's counts. A
+    killed run goes on at its last complete chunk.
     """
+    from segassets.storage.atomic import write_text
     from segassets.tracking.scene import track_scene
 
     result = track_scene(
@@ -42,6 +46,7 @@ def sam2_tracks(work: SceneWork, config: TrackingConfig) -> Made:
         work.progress,
         unrelated=work.scene.sizes_may_change,
     )
+    write_text(work.out / STATS_FILE, json.dumps(result.stats, indent=1))
     masks = work.made_masks
     lengths = result.tracks.column("frames").to_pylist()
     return Made(

@@ -16,6 +16,7 @@ from segassets.cli.terminal import Terminal
 from segassets.config.records import records_dir
 from segassets.config.selection import selected_scenes
 from segassets.config.settings import Settings
+from segassets.errors import Busy
 from segassets.runtime.records import RunRecord
 from segassets.runtime.timings import duration_text
 from segassets.storage.remote import redact
@@ -86,6 +87,21 @@ def _make(settings: Settings, plan: Plan, keys: list[str], home: Path, force: bo
     return 1 if failed else 0
 
 
+def _leave_out_busy(settings: Settings, todo: dict[str, list[str]], plan: Plan) -> None:
+    """Scenes that another process is making become problems of the plan, before anything waits for them."""
+    from segassets.storage.store import ArtifactStore
+
+    store = ArtifactStore(settings.root, settings.tag)
+    for scene, assets in todo.items():
+        try:
+            for asset in assets:
+                with store.lock(asset, scene):
+                    pass
+        except Busy as error:
+            plan.problems[scene] = str(error)
+            todo[scene] = []
+
+
 def _public(settings: Settings) -> dict[str, Any]:
     """The settings as they may be stored and shown: without secrets."""
     from segassets.orchestration.metadata import without_secrets
@@ -104,6 +120,8 @@ def _made(
 ) -> Outcome | WorkerResult:
     """Make what there is to make, in this process or in several."""
     watch = preflight.memory_watch(settings).start()
+    if settings.wait_s == 0:
+        _leave_out_busy(settings, todo, plan)
     with open_instance() as instance:
         execution.prepare(instance, settings, plan, terminal)
     busy = {scene: assets for scene, assets in todo.items() if assets}

@@ -31,12 +31,16 @@ class Terminal:
         self._last_shown = time.monotonic()
 
     def heard(self, event: str, asset: str, scene: str) -> None:
-        """An asset has started (for a batch of scenes), or a scene of it is made."""
+        """An asset has started (for a batch of scenes) or waits, or a scene of it is made."""
         now = time.monotonic()
         if event == "made":
             self.done += 1
             took = duration_text(now - self._stage_began)
             self.say(f"[{self.done}/{self.total}] {asset:16} {scene}  {took}")
+        if event == "waiting":
+            self.say(
+                f"{asset} waits for another run (its pool is full; segassets doctor shows what holds it)"
+            )
         self._stage_began = now
 
     def progress(self, asset: str, scene: str, done: int, total: int, note: str) -> None:

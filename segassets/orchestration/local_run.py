@@ -49,7 +49,8 @@ class LocalRun:
     Args:
         job: a job that holds the assets of the tag.
         run_config: from the assets of a Dagster run to its configuration.
-        heard: called with (event, asset, scene): "started" and "failed" (scene empty), and "made".
+        heard: called with (event, asset, scene): "started", "waiting" (for its
+            pool) and "failed" with an empty scene, and "made".
     """
 
     job: JobDefinition
@@ -117,10 +118,12 @@ class LocalRun:
         event = entry.get_dagster_event() if entry.is_dagster_event else None
         if event is None:
             return
-        if event.is_step_start and event.node_name:
-            self._tell("started", self._asset_of(event.node_name), "")
-        elif event.is_step_failure and event.node_name:
-            self._tell("failed", self._asset_of(event.node_name), "")
+        if event.is_step_start and event.step_key:
+            self._tell("started", self._asset_of(event.step_key), "")
+        elif event.is_engine_event and event.step_key and "blocked" in (event.message or ""):
+            self._tell("waiting", self._asset_of(event.step_key), "")
+        elif event.is_step_failure and event.step_key:
+            self._tell("failed", self._asset_of(event.step_key), "")
         elif event.is_step_materialization and event.asset_key and event.partition:
             made_now = (event.asset_key.path[-1], event.partition)
             if made_now not in made:  # the closing event of a step repeats those of its scenes
@@ -150,8 +153,8 @@ def failures_of(events: Iterable[dg.DagsterEvent]) -> dict[str, str]:
         named = by_user.metadata.get("failed_scenes") if by_user else None
         if isinstance(named, dg.JsonMetadataValue) and isinstance(named.data, Mapping):
             for scene, why in named.data.items():
-                found.setdefault(scene, f"{event.node_name}: {why}")
+                found.setdefault(scene, f"{event.step_key}: {why}")
         elif data.error is not None:
             cause = data.error.cause or data.error
-            found.setdefault("", f"{event.node_name}: {cause.message.strip()}")
+            found.setdefault("", f"{event.step_key}: {cause.message.strip()}")
     return found

@@ -29,6 +29,7 @@ FRAMES_FILE = "frames.parquet"
 MASKS_FILE = "masks.parquet"
 TRACKS_FILE = "tracks.parquet"
 DROPPED_FILE = "dropped.json"
+STATS_FILE = "stats.json"
 _LOG_EVERY_S = 15.0
 
 

@@ -112,7 +112,7 @@ def _shown(frames: Iterable[int], what: str) -> Iterator[int]:
     """Frames with a progress bar on the terminal."""
     from tqdm import tqdm
 
-    yield from tqdm(frames, desc=what, unit="frame", leave=False)
+    yield from tqdm(frames, desc=what, unit="frame", leave=False, disable=None)
 
 
 def _record(source: int, frame: dict[str, Any], facts: dict[str, Any]) -> FrameRecord:
