@@ -22,6 +22,9 @@ from segassets.storage.atomic import disk_errors
 _IDENTITY_KEYS = ("size", "ETag", "etag", "checksum", "md5Hash", "mtime", "LastModified", "created")
 
 
+_PLAIN = re.compile(r"\w[\w-]*(?:\.\w+)?(?:/\w[\w-]*(?:\.\w+)?)*")  # nothing to normalise in such a name
+
+
 def natural_key(name: str) -> tuple[list[tuple[int, int, str]], str]:
     """Sort key with numbers compared as numbers: frame_2 < frame_10; ties by the name itself."""
     parts = re.split(r"(\d+)", name.lower())
@@ -34,6 +37,8 @@ def relative_name(name: str, where: str = "") -> str:
     Raises:
         BadInput: the name is empty, absolute, a URL, or climbs out with `..`.
     """
+    if isinstance(name, str) and _PLAIN.fullmatch(name):
+        return name
     text = str(name).replace("\\", "/")
     normal = posixpath.normpath(text) if text else ""
     climbs = normal == ".." or normal.startswith(("../", "/")) or re.match(r"[A-Za-z]:", text) is not None
@@ -77,7 +82,9 @@ class Root:
         folder = posixpath.dirname(path)
         if folder not in self._inside:
             self._inside[folder] = self._below(os.path.realpath(folder))
-        if not self._inside[folder] or (Path(path).is_symlink() and not self._below(os.path.realpath(path))):
+        # once per picture, thousands of times: a Path would cost more than the system call
+        leads_away = os.path.islink(path) and not self._below(os.path.realpath(path))  # noqa: PTH114
+        if leads_away or not self._inside[folder]:
             raise BadInput(
                 f"{name!r} in {self.base} is a symbolic link to {os.path.realpath(path)}, outside the root; "
                 "point `root` at the real folder, or set `follow_links: true` in the dataset's config"
@@ -93,7 +100,7 @@ class Root:
     def are_files(self, names: Sequence[str]) -> list[bool]:
         """Which of the names are files."""
         if self.is_local:
-            return [Path(self.full(name)).is_file() for name in names]
+            return [os.path.isfile(self.full(name)) for name in names]  # noqa: PTH113 - see _check_links
         with ThreadPoolExecutor(16) as pool:  # over the network it is all waiting
             return list(pool.map(self.is_file, names))
 

@@ -14,33 +14,31 @@ import numpy as np
 from segassets.errors import BadInput
 
 _SLICE = 512  # masks parsed at a time: memory stays bounded whatever the table's length
+_SIGNED = np.array([(low & 0x0F) - (low & 0x10) for low in range(64)], np.int64)  # a number's highest group
 _MAX_GROUPS = 7  # 35 bits: more than any picture needs, and far from overflow
 
 
 @dataclass(frozen=True)
 class Runs:
-    """Run lengths of many masks, flat.
+    """Run lengths of many masks, flat: pairs of a background and a foreground run.
 
     Attributes:
-        lengths: int64 (R,), background first in every mask.
-        starts: int64 (N + 1,), mask i owns lengths[starts[i]:starts[i + 1]].
+        background, foreground: int64 (P,); the last foreground run of a mask that ends in background is 0.
+        starts: int64 (N,), the first pair of each mask.
     """
 
-    lengths: np.ndarray
+    background: np.ndarray
+    foreground: np.ndarray
     starts: np.ndarray
 
     def areas(self) -> np.ndarray:
         """Foreground pixels int64 (N,)."""
-        position = np.arange(len(self.lengths)) - np.repeat(self.starts[:-1], np.diff(self.starts))
-        return _sum_by_mask(self.lengths * (position & 1), self.starts)
+        return np.add.reduceat(self.foreground, self.starts) if len(self.starts) else np.zeros(0, np.int64)
 
     def totals(self) -> np.ndarray:
         """All pixels int64 (N,)."""
-        return _sum_by_mask(self.lengths, self.starts)
-
-
-def _sum_by_mask(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    return np.add.reduceat(values, starts[:-1]) if len(values) else np.zeros(len(starts) - 1, np.int64)
+        pairs = self.background + self.foreground
+        return np.add.reduceat(pairs, self.starts) if len(self.starts) else np.zeros(0, np.int64)
 
 
 def parse_counts(counts: Sequence[str], first: int = 0) -> Runs:
@@ -54,16 +52,19 @@ def parse_counts(counts: Sequence[str], first: int = 0) -> Runs:
     if (sizes == 0).any():
         raise BadInput(f"mask {int(np.argmin(sizes)) + first}: expected RLE counts, found an empty text")
     if not texts:
-        return Runs(np.zeros(0, np.int64), np.zeros(1, np.int64))
+        nothing = np.zeros(0, np.int64)
+        return Runs(nothing, nothing, nothing)
     symbols = np.frombuffer(b"".join(texts), np.uint8) - np.uint8(48)  # below 48 wraps round to above 63
     ends = np.cumsum(sizes)
     _refuse(_owner(np.flatnonzero(symbols > 63), ends) + first, "a character outside the RLE alphabet")
     last = np.flatnonzero(symbols < 0x20)  # the last group of each number: no continuation bit
     _refuse(np.flatnonzero(symbols[ends - 1] >= 0x20) + first, "counts that end inside a number")
-    groups = np.diff(last, prepend=-1)
+    groups = last.copy()
+    groups[0] += 1
+    groups[1:] -= last[:-1]
     _refuse(_owner(last[groups > _MAX_GROUPS], ends) + first, "a run length too large for any picture")
-    starts = np.concatenate([[0], np.searchsorted(last, ends - 1) + 1])
-    return Runs(_undo_differences(_numbers(symbols, last, groups), starts), starts)
+    first_number = np.concatenate([[0], np.searchsorted(last, ends - 1) + 1])
+    return _undo_differences(_numbers(symbols, last, groups), first_number)
 
 
 def check_counts(counts: Sequence[str], heights: np.ndarray, widths: np.ndarray) -> np.ndarray:
@@ -82,8 +83,8 @@ def check_counts(counts: Sequence[str], heights: np.ndarray, widths: np.ndarray)
 def _check_slice(counts: Sequence[str], heights: np.ndarray, widths: np.ndarray, first: int) -> np.ndarray:
     """check_counts of masks that are numbered from `first`."""
     runs = parse_counts(counts, first)
-    position = np.repeat(np.arange(len(counts)), np.diff(runs.starts)) + first
-    _refuse(position[runs.lengths < 0], "a negative run length")
+    negative = np.flatnonzero((runs.background < 0) | (runs.foreground < 0))
+    _refuse(np.searchsorted(runs.starts, negative, side="right") - 1 + first, "a negative run length")
     expected = np.asarray(heights, np.int64) * np.asarray(widths, np.int64)
     totals = runs.totals()
     wrong = np.flatnonzero(totals != expected)
@@ -108,30 +109,25 @@ def _owner(symbols: np.ndarray, ends: np.ndarray) -> np.ndarray:
 
 def _numbers(symbols: np.ndarray, last: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Signed numbers int64 from 6-bit symbols; `groups` symbols each, the highest of them at `last`."""
-    first = last - groups + 1
-    values = (symbols[first] & 0x1F).astype(np.int64)
+    values = _SIGNED[symbols[last]]
     longer = np.flatnonzero(groups > 1)
     for group in range(1, int(groups.max())):
-        values[longer] |= (symbols[first[longer] + group] & 0x1F).astype(np.int64) << (5 * group)
+        values[longer] = values[longer] << 5 | (symbols[last[longer] - group] & 0x1F)
         longer = longer[groups[longer] > group + 1]
-    negative = np.flatnonzero(symbols[last] & 0x10)
-    values[negative] -= np.int64(1) << (5 * groups[negative])
     return values
 
 
-def _undo_differences(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+def _undo_differences(values: np.ndarray, starts: np.ndarray) -> Runs:
     """Each run is a difference to the run two before it, from position 3 on: two running sums per mask."""
     sizes = np.diff(starts)
-    padded = sizes + (sizes & 1)  # with even sizes, odd and even positions are two plain strides
-    before = np.cumsum(padded) - padded
-    at = np.arange(len(values)) + np.repeat(before - starts[:-1], sizes)
-    lengths = np.zeros(int(padded.sum()), np.int64)
-    lengths[at] = values
-    slots, heads = padded // 2, before // 2
-    odd = np.cumsum(lengths[1::2])
-    odd -= np.repeat(odd[heads] - lengths[1::2][heads], slots)
-    even = np.cumsum(lengths[0::2])
-    even -= np.repeat(even[heads], slots)
-    even[heads] = lengths[0::2][heads]  # position 0 is no part of the sum: position 2 is stored as it is
-    lengths[0::2], lengths[1::2] = even, odd
-    return lengths[at]
+    pairs = (sizes + 1) // 2  # an odd count of runs is filled up, so that two plain strides cover all masks
+    heads = np.cumsum(pairs) - pairs
+    runs = np.zeros(2 * int(pairs.sum()), np.int64)
+    runs[np.arange(len(values)) + np.repeat(2 * heads - starts[:-1], sizes)] = values
+    foreground = np.cumsum(runs[1::2])
+    foreground -= np.repeat(foreground[heads] - runs[1::2][heads], pairs)
+    foreground[(heads + pairs - 1)[sizes % 2 == 1]] = 0
+    background = np.cumsum(runs[0::2])
+    background -= np.repeat(background[heads], pairs)
+    background[heads] = runs[0::2][heads]  # the first run is no part of the sum: the third is stored as it is
+    return Runs(background, foreground, heads)

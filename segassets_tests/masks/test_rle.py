@@ -53,7 +53,11 @@ def test_run_lengths_of_many_masks_at_once_equal_uncompressed_rle() -> None:
         expected = np.diff(np.concatenate([[0], changes, [flat.size]]))
         if flat[0]:
             expected = np.concatenate([[0], expected])
-        assert runs.lengths[runs.starts[index] : runs.starts[index + 1]].tolist() == expected.tolist()
+        if len(expected) % 2:
+            expected = np.concatenate([expected, [0]])
+        pairs = slice(runs.starts[index], np.append(runs.starts, len(runs.background))[index + 1])
+        assert runs.background[pairs].tolist() == expected[0::2].tolist()
+        assert runs.foreground[pairs].tolist() == expected[1::2].tolist()
     assert runs.areas().tolist() == masks.sum((1, 2)).tolist()
 
 
