@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pycocotools.coco import COCO
 
 from segassets.datasets.frames import FrameSource, frames_table
 from segassets.datasets.load import all_scene_keys, open_scene
 from segassets.media.pictures import read_labels, read_picture
 
 from ..shared_data import shared_data
-from .made import checked_annotations, masks_by_frame
+from .made import checked_annotations, masks_by_frame, scene_of
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +86,30 @@ def test_labelme_polygons_agree_with_its_label_maps():
         covered = np.logical_or.reduce(masks)
         drawn = (voc > 0) & (voc != 255)
         assert (covered & drawn).sum() / (covered | drawn).sum() > 0.97
+
+
+@pytest.mark.parametrize(
+    ("folder", "options", "rows"),
+    [
+        ("lvis_val_100", {"annotations": "lvis_val_100.json", "missing_pictures": "keep"}, 977),
+        (
+            "coco_panoptic_sample",
+            {"annotations": "panoptic_coco_detection_format.json", "pictures": "input_images"},
+            50,
+        ),
+    ],
+)
+def test_every_mask_of_a_real_image_set_is_what_pycocotools_makes(folder, options, rows):
+    root = shared_data(folder)
+    scene = scene_of(root, "coco", options={**options, "shard_size": 1000})
+    found = checked_annotations(scene).table.to_pylist()
+    assert len(found) == rows
+    ours = sorted((scene.frames[row["frame"]].uri.split("/")[-1], row["rle_counts"]) for row in found)
+    reference = COCO(root / options["annotations"])
+    names = {image["id"]: image["file_name"] for image in reference.dataset["images"]}
+    theirs = []
+    for annotation in reference.anns.values():
+        counts = reference.annToRLE(annotation)["counts"]
+        text = counts if isinstance(counts, str) else counts.decode("ascii")
+        theirs.append((names[annotation["image_id"]], text))
+    assert ours == sorted(theirs)
