@@ -91,6 +91,11 @@ class SceneTables:
         found = self._json("filtered_masks", "dropped.json")
         return {str(reason): int(count) for reason, count in found.items()}
 
+    @property
+    def stats(self) -> dict[str, Any]:
+        """Counts the tracker kept: founded, supported, over_limit, ..."""
+        return self._json("sam2_tracks", "stats.json")
+
     def provenance(self) -> dict[str, Provenance]:
         """The record of each asset that has one, upstream first."""
         paths = {asset: folder / FILE_NAME for asset, folder in self._in_order()}

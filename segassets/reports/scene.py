@@ -27,7 +27,7 @@ from segassets.reports.pictures import data_uris, draw_scene, read_comparison, w
 from segassets.reports.quality_view import quality_view
 from segassets.reports.stage_view import candidates_view, costs_view, origin_view
 from segassets.reports.timeline import timeline
-from segassets.reports.track_view import largest, plots, track_rows
+from segassets.reports.track_view import largest, plots, track_rows, tracker_counts
 from segassets.reports.words import environment, several, tidy
 from segassets.storage import atomic
 
@@ -106,6 +106,7 @@ class _Page:
             "candidate_sheets": _sheets(self.pictures.candidates, "candidates", Counter()),
             "tracks": track_rows(shown),
             "hidden": len(tracks) - len(shown),
+            "counts": tracker_counts(data.stats),
             "timeline": timeline(shown, frames, keyframes),
             "plots": plots(shown, frames),
             "quality": quality_view(self.quality, config.match_iou) if self.quality else None,

@@ -17,6 +17,13 @@ _ENDED = {
     "left_view": "left the view",
     "unsupported": "no longer supported",
 }
+_COUNTED = {
+    "founded": "candidates founded a track",
+    "supported": "candidates supported one",
+    "relinked": "candidates brought back a track that had left",
+    "over_limit": "candidates beyond the limit of objects",
+    "empty_prompt": "prompts gave no mask",
+}
 _SCORE_TICKS = {0.0: "0", 0.25: "", 0.5: "0.5", 0.75: "", 1.0: "1"}
 
 
@@ -44,6 +51,12 @@ def track_rows(tracks: Sequence[TrackFigures]) -> list[dict[str, Any]]:
         }
         for item in tracks
     ]
+
+
+def tracker_counts(stats: dict[str, Any]) -> list[dict[str, str]]:
+    """What the tracker counted, in words; resumption and speed are left to time and memory."""
+    counts = {name: value for name, value in stats.items() if isinstance(value, int) and name in _COUNTED}
+    return [{"name": _COUNTED[name], "count": f"{value:,}"} for name, value in counts.items()]
 
 
 def plots(tracks: Sequence[TrackFigures], frames: int) -> list[dict[str, Any]]:

@@ -127,7 +127,8 @@ def test_everything_is_there(store: ArtifactStore, tmp_path: Path) -> None:
     assert {link.removeprefix("#") for link in page.links} <= page.ids
     assert all(source.startswith("data:image/webp;base64,") for source in page.sources)
     assert "http" not in re.sub(r'xmlns="[^"]*"', "", (tmp_path / "out" / "report.html").read_text())
-    for words in ("frame 0", "frame 2", "frame 4", "left the view", "small area", "nano", "ab" * 6, "300 MB"):
+    said = ("frame 0", "frame 2", "frame 4", "left the view", "small area", "nano", "ab" * 6, "300 MB")
+    for words in (*said, "3 candidates founded a track"):
         assert words in page.text
     for words in ("## Timeline", "| 3 | 2 (whole) | 0–1 | 2 |", "min_area"):
         assert words in markdown
