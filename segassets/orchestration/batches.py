@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from segassets.errors import OutOfSpace, SegassetsError
-from segassets.orchestration.checks import Verdict, refuse_failed, run_checks
+from segassets.orchestration.checks import Verdict, log_verdicts, refuse_failed, run_checks
 from segassets.orchestration.events import ALREADY_RECORDED, latest_events, materialization
 from segassets.orchestration.metadata import materialization_metadata, without_secrets
 from segassets.orchestration.op_config import stage_config
@@ -128,7 +128,8 @@ class Batch:
                 stack.callback(work.close)
                 made = self.asset.make(work, config)
                 verdicts = run_checks(self.asset.checks, work)
-                self._record_failed(key, verdicts)
+                if not all(verdict.passed for verdict in verdicts):
+                    self._log(key, verdicts)
                 refuse_failed(verdicts, f"{name} of scene {key}")
                 run = _run_record(time.perf_counter() - began, started, resources)
                 atomic.write_text(out / RUN_FILE, json.dumps(run, indent=1))
@@ -176,14 +177,10 @@ class Batch:
         )
         event = materialization(self.context.asset_key, provenance, metadata, self.input_keys, self.upstream)
         self.context.log_event(event)
-        for verdict in verdicts:
-            self.context.log_event(verdict.evaluation(self.context.asset_key, key, blocking=True))
+        self._log(key, verdicts)
 
-    def _record_failed(self, key: str, verdicts: list[Verdict]) -> None:
-        """Verdicts of a scene that will not be published."""
-        if not all(verdict.passed for verdict in verdicts):
-            for verdict in verdicts:
-                self.context.log_event(verdict.evaluation(self.context.asset_key, key, blocking=True))
+    def _log(self, key: str, verdicts: list[Verdict]) -> None:
+        log_verdicts(self.context.op_execution_context, self.context.asset_key, key, verdicts, blocking=True)
 
     def _failure(self, total: int) -> dg.Failure:
         lines = [f"{key}: {message}" for key, message in self.failures.items()]

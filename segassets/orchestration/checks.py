@@ -10,7 +10,7 @@ AssetCheckResult would record a single one without a scene).
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from segassets.errors import BadInput, SegassetsError
+from segassets.orchestration.events import latest_target
 from segassets.orchestration.metadata import number
 from segassets.orchestration.partitions import scenes
 from segassets.orchestration.tags import asset_key
@@ -60,19 +61,34 @@ class Verdict:
     message: str = ""
 
     def evaluation(
-        self, key: dg.AssetKey, scene: str, *, blocking: bool, severity: dg.AssetCheckSeverity | None = None
+        self, key: dg.AssetKey, scene: str, target: Any, *, blocking: bool
     ) -> dg.AssetCheckEvaluation:
-        """The verdict as an event of that scene."""
+        """The verdict as an event of a scene; `target` is the materialization it is about."""
         return dg.AssetCheckEvaluation(
             asset_key=key,
             check_name=self.name,
             passed=self.passed,
             metadata={name: number(value) for name, value in self.figures.items() if value is not None},
-            severity=severity or (dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN),
+            severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
             description=self.message or None,
             blocking=blocking,
             partition=scene,
+            target_materialization_data=target,
         )
+
+
+def log_verdicts(
+    context: dg.OpExecutionContext,
+    key: dg.AssetKey,
+    scene: str,
+    verdicts: Sequence[Verdict],
+    *,
+    blocking: bool,
+) -> None:
+    """Record verdicts on a scene as events of the running step."""
+    target = latest_target(context.instance, key, scene, context.run_id) if verdicts else None
+    for verdict in verdicts:
+        context.log_event(verdict.evaluation(key, scene, target, blocking=blocking))
 
 
 def run_checks(checks: tuple[Check, ...], work: SceneWork) -> list[Verdict]:
@@ -164,7 +180,7 @@ class QualityCheck:
             store = step.resources.store.of(tag)
             for key in step.partition_keys:
                 verdict = self.verdict(StoredScene(store, key))
-                step.log_event(verdict.evaluation(asset_key(tag, self.asset), key, blocking=False))
+                log_verdicts(step, asset_key(tag, self.asset), key, [verdict], blocking=False)
             yield dg.Output(None)
 
         measure_scenes.__annotations__ = {"context": dg.AssetCheckExecutionContext}

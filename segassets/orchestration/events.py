@@ -1,4 +1,4 @@
-"""A scene's materialization as Dagster records it: metadata, and versions by which the UI tells what is out of date.
+"""A scene's events as Dagster records them: its materialization with versions, and the verdicts of its checks.
 
 The events are written scene by scene while a batch goes on. The tags are those Dagster itself would write when it
 closes a step, which it cannot do for a batch whose scenes differ; the names are its own.
@@ -6,11 +6,15 @@ closes a step, which it cannot do for a batch whose scenes differ; the names are
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
 from dagster import DagsterEventType
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
 from dagster._core.definitions.data_version import (
     CODE_VERSION_TAG,
     DATA_VERSION_IS_USER_PROVIDED_TAG,
@@ -40,6 +44,20 @@ def latest_events(
         name: storage.get_latest_storage_id_by_partition(key, kind, set(scenes))
         for name, key in inputs.items()
     }
+
+
+def latest_target(
+    instance: DagsterInstance, key: dg.AssetKey, scene: str, run_id: str
+) -> AssetCheckEvaluationTargetMaterializationData | None:
+    """The materialization a verdict is about: the scene's latest; without it the UI takes the verdict for outdated."""
+    found = latest_events(instance, {"": key}, [scene])[""].get(scene)
+    return (
+        None
+        if found is None
+        else AssetCheckEvaluationTargetMaterializationData(
+            storage_id=found, run_id=run_id, timestamp=time.time()
+        )
+    )
 
 
 def materialization(

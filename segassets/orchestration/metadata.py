@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from segassets.storage.provenance import Provenance
 
 PREVIEW_BYTES = 20_000
+_INLINE = 1000  # the UI shows Markdown of fewer characters at once, longer behind a click
 _SECRET = re.compile(r"secret|password|passwd|token|credential|api_?key|_env$", re.IGNORECASE)
 HIDDEN = "(hidden)"
 
@@ -35,7 +36,7 @@ def materialization_metadata(
         numbers["peak_gpu_mb"] = round(run["peak_gpu_bytes"] / 1e6, 1)
     metadata: dict[str, dg.MetadataValue] = {}
     if made.preview is not None:
-        metadata["preview"] = picture(made.preview, f"{provenance.asset} of {provenance.scene}")
+        metadata |= pictures(made.preview, f"{provenance.asset} of {provenance.scene}")
     for name, value in numbers.items():
         if value is not None:
             metadata[name] = number(value)
@@ -67,11 +68,18 @@ def number(value: float | int) -> dg.MetadataValue:
     return dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.float(float(value))
 
 
-def picture(rgb: np.ndarray, title: str, max_bytes: int = PREVIEW_BYTES) -> dg.MetadataValue:
-    """A WebP picture inside Markdown, which is the one way the UI shows pictures."""
-    from segassets.media.preview import webp_data_uri
+def pictures(rgb: np.ndarray, title: str) -> dict[str, dg.MetadataValue]:
+    """A preview, and a thumbnail small enough to be shown in the table itself.
 
-    return dg.MetadataValue.md(f"![{title}]({webp_data_uri(rgb, max_bytes=max_bytes)})")
+    Pictures are WebP inside Markdown, which is the one way the UI shows them.
+    """
+    from segassets.media.preview import thumbnail, webp_data_uri
+
+    found = {"preview": f"![{title}]({webp_data_uri(rgb, max_bytes=PREVIEW_BYTES)})"}
+    small = f"![]({webp_data_uri(thumbnail(rgb, 96), max_bytes=_INLINE - 20, max_side=96)})"
+    if len(small) < _INLINE:
+        found = {"thumbnail": small, **found}
+    return {name: dg.MetadataValue.md(text) for name, text in found.items()}
 
 
 def without_secrets(value: Any) -> Any:
