@@ -32,6 +32,7 @@ def track_comparison(work: SceneWork, config: ComparisonConfig) -> Made:
         config=config,
         candidates=work.masks("filtered_masks"),
         truth=truth if truth.num_rows else None,
+        categories=work.scene.categories,
     )
     images = index["images"]
     preview = read_picture(work.out / images[len(images) // 2]["file"]) if images else None
