@@ -9,7 +9,7 @@ import traceback
 import typer
 
 from segassets import __version__
-from segassets.cli import compare, doctor, export, history, models, run, scenes, ui
+from segassets.cli import compare, doctor, export, history, models, run, scenes, settings, ui
 from segassets.errors import BadConfig, BadInput, MissingInput, SegassetsError
 
 _HELP = """Footage in, tracked instances out: run the asset graph and look after what it made.
@@ -33,6 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("settings")(settings.settings)
 app.add_typer(scenes.app, name="scenes")
 app.add_typer(models.app, name="models")
 app.command("export")(export.export)

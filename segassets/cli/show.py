@@ -59,4 +59,4 @@ def _console() -> Any:
 
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False)
+    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False, emoji=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,21 +55,34 @@ def load_settings(
         BadConfig: an unknown key or a wrong value, with the place it was written at.
         MissingInput: there is no such configuration.
     """
-    environ = os.environ if environ is None else environ
-    layers = [
+    return settings_of(load_layers(config, overrides, options, environ))
+
+
+def load_layers(
+    config: str | Path | None = None,
+    overrides: Iterable[str] = (),
+    options: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> list[Layer]:
+    """The sources of a run's values, the strongest last; arguments and errors as in `load_settings`."""
+    return [
         yaml_layer(find_config(config)) if config is not None else Layer("defaults", {}),
-        environment_layer(environ),
+        environment_layer(os.environ if environ is None else environ),
         override_layer(overrides, options or {}),
     ]
+
+
+def settings_of(layers: Sequence[Layer]) -> Settings:
+    """The settings that the layers give, one over the other."""
     merged: dict[str, Any] = {}
     for layer in layers:
         _merge(merged, layer.values)
+    return parse(Settings, merged, lambda path: source_of(layers, path) or layers[0].where)
 
-    def where(path: tuple[str, ...]) -> str:
-        holders = [layer.where for layer in layers if _has(layer.values, path)]
-        return holders[-1] if holders else layers[0].where
 
-    return parse(Settings, merged, where)
+def source_of(layers: Sequence[Layer], path: Sequence[str]) -> str | None:
+    """Where the value at `path` was written; None for a default."""
+    return next((layer.where for layer in reversed(layers) if _has(layer.values, path)), None)
 
 
 def find_config(config: str | Path) -> Path:
@@ -181,7 +194,7 @@ def _merge(base: dict[str, Any], above: Mapping[str, Any]) -> None:
             base[key] = copy.deepcopy(value)
 
 
-def _has(values: Any, path: tuple[str, ...]) -> bool:
+def _has(values: Any, path: Sequence[str]) -> bool:
     for key in path:
         if not isinstance(values, dict) or key not in values:
             return isinstance(values, list) and key.isdigit()

@@ -25,7 +25,7 @@ def parse_value(text: str, annotation: Any, where: str) -> Any:
     arms = union_arms(annotation)
     if text.strip().lower() in _NOTHING and type(None) in arms:
         return None
-    if text.lstrip().startswith(("[", "{")):
+    if text.lstrip().startswith(("[", "{", '"', "'")):
         return parse_yaml(text, where)
     if any(arm is str or get_origin(arm) is Literal for arm in arms) and not _is_scalar_choice(text, arms):
         return text

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +38,8 @@ class RunRecord:
             "run_dir": str(self.folder),
             "status": "running",
             "started_at": now(),
+            "process": os.getpid(),
+            "command": shlex.join(sys.argv),
             "config": config,
         }
         self._environment = environment_snapshot()

@@ -1,0 +1,39 @@
+"""The listing of settings, and the documentation made from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from segassets.config import load_settings
+from segassets.config.listing import all_settings, markdown, text, value_at
+from segassets.config.load import SHORT_NAMES
+from segassets.yaml_files import parse_yaml
+
+PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
+
+
+def test_every_setting_can_be_read_and_set_to_its_default():
+    defaults = load_settings(environ={})
+    listed = list(all_settings())
+    assert {"tag", "candidates.levels", "tracking.max_propagate", "stages.sam2_tracks"} <= {
+        s.name for s in listed
+    }
+    assert {setting.short for setting in listed} - {None} == set(SHORT_NAMES)
+    for setting in listed:
+        assert value_at(defaults, setting.path) == setting.default
+        written = load_settings(None, [f"{setting.name}={text(setting.default)}"], environ={})
+        assert written == defaults, setting.name
+
+
+def test_the_documentation_lists_them_as_they_are():
+    assert PAGE.read_text("utf-8").endswith(markdown() + "\n"), "refresh it: segassets settings --markdown"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, True, 3, 0.5, "a b", "", [], [2, 4], ["a"], {}, {"a": 1}, {"start": "a", "end": None}],
+)
+def test_text_is_yaml(value):
+    assert parse_yaml(text(value), "test") == value
