@@ -10,9 +10,11 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import pairwise
+from statistics import fmean
 
 WIDTH = 1060
 _LEFT, _RIGHT = 52, 12
+MAX_POINTS = 500  # of a line: more would be narrower than a pixel
 
 STYLE = """
 svg.plot{font:12px system-ui,sans-serif;fill:var(--ink)}
@@ -114,22 +116,35 @@ def lines(
         y = up(value)
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(text(_LEFT - 8, y + 4, words, "end"))
+    step = -(-frames // MAX_POINTS)
     for name, colour, xs, ys in series:
-        path = _path([(x, y) for x, y in zip(xs, ys, strict=True) if math.isfinite(y)], across, up)
+        path = _path(thinned(xs, ys, step), across, up, step)
         parts.append(
             f'<path class="line" style="--c:{colour}" d="{path}"><title>{escape(name)}</title></path>'
         )
     if middle:
-        parts.append(f'<path class="middle" d="{_path(middle, across, up)}"><title>median</title></path>')
+        thick = _path(thinned(*zip(*middle, strict=True), step), across, up, step)
+        parts.append(f'<path class="middle" d="{thick}"><title>median</title></path>')
     return _svg(height, label, parts)
 
 
-def _path(points: Sequence[tuple[float, float]], across: Scale, up: Scale) -> str:
-    """Joined where frames follow each other; a lonely point becomes a dash."""
+def thinned(xs: Sequence[float], ys: Sequence[float], step: int) -> list[tuple[float, float]]:
+    """Finite points; with a step above 1, one for every `step` frames: their mean."""
+    points = [(x, y) for x, y in zip(xs, ys, strict=True) if math.isfinite(y)]
+    if step <= 1:
+        return points
+    buckets: dict[int, list[tuple[float, float]]] = {}
+    for x, y in points:
+        buckets.setdefault(int(x // step), []).append((x, y))
+    return [(at * step + (step - 1) / 2, fmean(y for _, y in group)) for at, group in sorted(buckets.items())]
+
+
+def _path(points: Sequence[tuple[float, float]], across: Scale, up: Scale, step: int = 1) -> str:
+    """Joined where points follow each other; a lonely point becomes a dash."""
     words, previous = [], None
     for x, y in points:
         px, py = across(x), up(y)
-        if previous is None or x - previous > 1:
+        if previous is None or x - previous > step:
             words.append(f"M{px - 1.5:.1f} {py:.1f}H{px + 1.5:.1f}")
         words.append(f"L{px:.1f} {py:.1f}")
         previous = x

@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 
 from segassets.reports.figures import TrackFigures, level_name
-from segassets.reports.svg import Scale, _svg, frame_axis, frame_scale, text
+from segassets.reports.svg import MAX_POINTS, Scale, _svg, frame_axis, frame_scale, text
 
 _ROW, _HEAD, _ACTIVE = 13.0, 20.0, 34.0
 
@@ -42,9 +42,9 @@ def _active(tracks: Sequence[TrackFigures], frames: int, across: Scale) -> list[
     for item in tracks:
         counts[item.frames] += 1
     up = Scale(0, max(int(counts.max()), 1), 10 + _ACTIVE, 12)
-    steps = "".join(
-        f"V{up(count):.1f}H{across(frame + 0.5):.1f}" for frame, count in enumerate(counts.tolist())
-    )
+    wide = -(-len(counts) // (2 * MAX_POINTS))
+    most = [(min(at + wide, len(counts)), counts[at : at + wide].max()) for at in range(0, len(counts), wide)]
+    steps = "".join(f"V{up(count):.1f}H{across(end - 0.5):.1f}" for end, count in most)
     outline = f"M{across(-0.5):.1f} {up(0):.1f}{steps}V{up(0):.1f}Z"
     title = f"<title>tracks on each frame, at most {counts.max()}</title>"
     return [
@@ -54,6 +54,17 @@ def _active(tracks: Sequence[TrackFigures], frames: int, across: Scale) -> list[
     ]
 
 
+def _visible(runs: Sequence[tuple[int, int]], across: Scale) -> list[tuple[int, int]]:
+    """The runs, those joined whose gap is narrower than a pixel."""
+    joined = list(runs[:1])
+    for start, end in runs[1:]:
+        if across(start) - across(joined[-1][1] + 1) < 1.0:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return joined
+
+
 def _row(item: TrackFigures, y: float, across: Scale) -> list[str]:
     middle = y + _ROW / 2
     first, last = int(item.frames[0]), int(item.frames[-1])
@@ -61,7 +72,7 @@ def _row(item: TrackFigures, y: float, across: Scale) -> list[str]:
     parts = [text(across(-0.5) - 8, middle + 4, str(item.track_id), "end")]
     ends = f'x1="{across(first):.1f}" x2="{across(last):.1f}" y1="{middle:.1f}" y2="{middle:.1f}"'
     parts.append(f'<line class="gap" style="--c:{item.colour}" {ends}/>')
-    for start, end in item.runs:
+    for start, end in _visible(item.runs, across):
         x, wide = across(start - 0.42), across(end + 0.42) - across(start - 0.42)
         place = f'x="{x:.1f}" y="{y + 2:.1f}" width="{wide:.1f}" height="{_ROW - 4:g}" rx="2"'
         parts.append(
