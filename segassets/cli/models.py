@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
 from segassets.cli.show import format_value, print_json, print_table
@@ -39,7 +41,11 @@ def list_(as_json: bool = _JSON) -> None:
         print_json(rows)
         return
     columns = ("name", "family", "source", "weights", "image_size", "licence", "description")
-    print_table(columns, [[row[column] for column in columns] for row in rows])
+    absent = [row for row in rows if row["weights"] not in ("here", "download")]
+    shown = [{**row, "weights": "missing"} if row in absent else row for row in rows]
+    print_table(columns, [[row[column] for column in columns] for row in shown])
+    for row in absent:
+        typer.echo(f"{row['weights']}")
 
 
 @app.command()
@@ -61,18 +67,26 @@ def evaluate(
         segassets models evaluate nano --dataset rooms_eval --json
     """
     from segassets.evaluation.models import evaluate_model
+    from segassets.models.registry import load_spec
+    from segassets.orchestration.gpu import gpu_slot
 
-    result = evaluate_model(name, dataset, device=device, max_scenes=scenes)
+    with gpu_slot(device or load_spec(name).device) as chosen:
+        result = evaluate_model(name, dataset, device=chosen, max_scenes=scenes)
     if as_json:
         print_json(result)
         return
     _print_figures(result)
 
 
-def _print_figures(result: dict) -> None:
-    for key, value in result.items():
-        if isinstance(value, dict):
-            inner = ", ".join(f"{name} {format_value(item)}" for name, item in value.items())
-            typer.echo(f"{key:20} {inner}")
-        else:
-            typer.echo(f"{key:20} {format_value(value)}")
+def _print_figures(result: dict[str, Any]) -> None:
+    """Figures with their baselines beside them; the rest as a line."""
+    figures = {name: dict(item) for name, item in result.items() if isinstance(item, dict)}
+    facts = [f"{name} {format_value(item)}" for name, item in result.items() if name not in figures]
+    rows = []
+    for name, item in figures.items():
+        value = item.pop("value", None)
+        rows.append(
+            (name, value, ", ".join(f"{other} {format_value(figure)}" for other, figure in item.items()))
+        )
+    print_table(("figure", "value", "beside it"), rows)
+    typer.echo(", ".join(facts))
