@@ -26,7 +26,7 @@ class CandidateConfig(BaseModel):
         "sam2", description="sam2: the run's own model; external: a program in its own Python environment"
     )
     points_per_side: int = Field(
-        24, ge=1, le=256, description="The frame is prompted at a grid of this many points along each side"
+        16, ge=1, le=256, description="The frame is prompted at a grid of this many points along each side"
     )
     points_per_batch: int = Field(
         64, ge=1, description="Points decoded together; more is faster on a GPU and needs more memory"

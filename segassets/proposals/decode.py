@@ -101,6 +101,13 @@ class Masks:
         )
 
     @property
+    def last_output_share(self) -> np.ndarray:
+        """Share of the answers each mask stands for that came from the network's last output, float (N,)."""
+        if not self.rle_counts:
+            return np.zeros(0)
+        return self.votes[:, -1] / self.votes.sum(1)
+
+    @property
     def score(self) -> np.ndarray:
         """Stability x predicted IoU, float32 (N,)."""
         return combined_score(self.stability, self.predicted_iou)

@@ -12,14 +12,24 @@ from segassets.proposals.levels import Nesting, inside, outermost, shared_pixels
 from segassets.proposals.regions import points_within
 
 FRAME_SHARE = 0.95  # a mask of more than this share of the frame is the frame, not a thing in it
+WHOLE_SHARE = 0.25  # of three outputs that agree, each gives a third of the answers
 
 
-def choose_wholes(counts: list[str], height: int, width: int, nesting: Nesting) -> np.ndarray:
-    """Positions of the masks that are no part of another mask (nor the whole frame)."""
+def choose_wholes(
+    counts: list[str], height: int, width: int, nesting: Nesting, whole_share: np.ndarray
+) -> np.ndarray:
+    """Positions of the masks that are no part of another, or that the network itself calls wholes.
+
+    Args:
+        whole_share: float (N,), the share of a mask's answers that came from the network's last output, which is
+            the one for wholes. A cup on a table is answered by it, a table's leg is not; so a mask that merges two
+            things does not make parts of them.
+    """
     areas = rle.areas(counts, height, width)
     usable = np.flatnonzero(areas <= FRAME_SHARE * height * width)
     texts, areas = [counts[at] for at in usable], areas[usable]
-    return usable[outermost(inside(rle.iou_matrix(texts, texts, height, width), areas, areas, nesting))]
+    nested = inside(rle.iou_matrix(texts, texts, height, width), areas, areas, nesting)
+    return usable[outermost(nested) | (whole_share[usable] >= WHOLE_SHARE)]
 
 
 def choose_children(

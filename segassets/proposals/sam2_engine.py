@@ -77,7 +77,9 @@ class _Picture:
     def candidates(self) -> FrameCandidates:
         """Everything the configured levels ask for."""
         loose = self._ask(grid_points(self.height, self.width, self.config.points_per_side))
-        chosen = choose_wholes(loose.rle_counts, self.height, self.width, self.nesting)
+        chosen = choose_wholes(
+            loose.rle_counts, self.height, self.width, self.nesting, loose.last_output_share
+        )
         tree = _Tree(Masks.none())
         tree.add(loose.select(chosen), 0, np.full(len(chosen), -1))
         loose = loose.without(chosen)

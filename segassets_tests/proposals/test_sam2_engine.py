@@ -11,6 +11,8 @@ from segassets.models.sam2.instantiate import prepare_sam2
 from segassets.proposals.config import CandidateConfig
 from segassets.proposals.decode import distinct, prompt_points, stability_of
 from segassets.proposals.frame import FrameCandidates
+from segassets.proposals.levels import Nesting
+from segassets.proposals.refine import choose_wholes
 from segassets.proposals.sam2_engine import Sam2CandidateEngine
 from segassets_tests.proposals.truth import (
     HEIGHT,
@@ -163,3 +165,39 @@ def test_no_sound_answer_gives_no_pool():
     config = CandidateConfig(predicted_iou_threshold=1.0)
     assert prompt_points(TruthSegmenter(), (HEIGHT, WIDTH), np.zeros((4, 2), np.float32), config) is None
     assert prompt_points(TruthSegmenter(), (HEIGHT, WIDTH), np.zeros((0, 2), np.float32), config) is None
+
+
+def test_a_mask_that_merges_two_things_does_not_make_parts_of_them():
+    class Merging(TruthSegmenter):
+        """Now and then takes the cupboard and the ball for one thing."""
+
+        def _answers(self, x, y):
+            answers = super()._answers(x, y).copy()
+            if 40 < x < 50 and answers[2].sum() < 6000:
+                answers[2] = box_mask(WHOLES["cupboard"]) | box_mask(WHOLES["ball"])
+            return answers
+
+    found = propose(Merging())
+    assert best_match(found, WHOLES["cupboard"])[0] > 0.9
+    for name, box in WHOLES.items():
+        iou, at = best_match(found, box)
+        assert iou > 0.85, name
+        assert (found.level[at], found.parent[at]) == (2, -1), name
+    at = best_match(found, PARTS["left door"])[1]
+    assert found.parent[at] == best_match(found, WHOLES["cupboard"])[1]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "whole_share", "expected"),
+    [
+        ([], [], []),
+        ([(0, 1, 0, 1)], [0.0], [0]),  # one pixel
+        ([(0, HEIGHT, 0, WIDTH)], [1.0], []),  # the full frame
+        ([(0, 40, 0, 40), (0, 20, 0, 20)], [0.3, 0.0], [0]),  # a part
+        ([(0, 40, 0, 40), (0, 20, 0, 20)], [0.1, 0.3], [0, 1]),  # a thing in front of another
+    ],
+)
+def test_wholes(boxes, whole_share, expected):
+    counts = [rle.encode(box_mask(box)) for box in boxes]
+    chosen = choose_wholes(counts, HEIGHT, WIDTH, Nesting(), np.array(whole_share))
+    assert chosen.tolist() == expected
