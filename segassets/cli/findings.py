@@ -89,7 +89,13 @@ def _configs() -> Iterator[Finding]:
 def _models(settings: Settings) -> Iterator[Finding]:
     from segassets.models.registry import list_models, load_spec, weights_state
 
-    for name in list_models():
+    try:
+        names = list_models()
+    except SegassetsError:
+        return  # said with the configs already
+    if settings.model not in names:
+        yield Finding("problem", "models", f"'model' is {settings.model}, which is not in configs/models/")
+    for name in names:
         wanted = name == settings.model
         try:
             state = weights_state(load_spec(name))
