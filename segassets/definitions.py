@@ -52,7 +52,7 @@ def build_definitions(
     resources = {
         "store": StoreResource(root=any_settings.root, wait_s=any_settings.wait_s),
         "footage": FootageResource(datasets=any_settings.datasets),
-        "gpu": GpuResource(),
+        "gpu": GpuResource(lock_dir=None, wait_s=3600.0),
         **(resources or {}),
     }
     stores = {tag: resources["store"].of(tag) for tag in settings}

@@ -41,7 +41,10 @@ def track_quality(scene: StoredScene) -> Figures:
     found = measure(scene.masks("sam2_tracks"), scene.truth, sorted(scene.annotated_frames()))
     names = ("j", "j_first_mask", "object_recall", "id_switches", "true_objects", "tracks_unmatched")
     j, baseline = found["j"], found["j_first_mask"]
-    scene.expect(j is None or baseline is None or j >= baseline, f"J {j} is below that of the first mask kept, {baseline}")
+    scene.expect(
+        j is None or baseline is None or j >= baseline,
+        f"J {j} is below that of the first mask kept, {baseline}",
+    )
     return {name: round(found[name], 4) if isinstance(found[name], float) else found[name] for name in names}
 
 

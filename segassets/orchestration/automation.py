@@ -137,8 +137,8 @@ def nightly_schedule(
     def requests(context: dg.ScheduleEvaluationContext) -> Any:
         survey = Survey(assets, store)
         moment = context.scheduled_execution_time.isoformat()
-        todo = ((key, survey.work_of(key, use.assets)) for key in registered_scenes(context.instance))
-        todo = [(key, work) for key, work in todo if work]
+        keys = registered_scenes(context.instance)
+        todo = [(key, work) for key in keys if (work := survey.work_of(key, use.assets))]
         if not todo:
             return dg.SkipReason("every registered scene has what it should have")
         left = len(todo) - nightly.max_scenes

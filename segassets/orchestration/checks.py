@@ -88,7 +88,7 @@ def log_verdicts(
     """Record verdicts on a scene as events of the running step."""
     target = latest_target(context.instance, key, scene, context.run_id) if verdicts else None
     for verdict in verdicts:
-        context.log_event(verdict.evaluation(key, scene, target, blocking=blocking))
+        context.log_event(verdict.evaluation(key, scene, target, blocking=blocking))  # type: ignore[arg-type]
 
 
 def run_checks(checks: tuple[Check, ...], work: SceneWork) -> list[Verdict]:
@@ -192,7 +192,7 @@ class QualityCheck:
             blocking=False,
             additional_deps=[asset_key(tag, truth) for truth in ("coco_masks",) if truth != self.asset],
             required_resource_keys={"store"},
-        )(measure_scenes)
+        )(measure_scenes)  # type: ignore[arg-type]
 
     def verdict(self, scene: StoredScene) -> Verdict:
         """The verdict on one scene; without ground truth it passes and says so."""

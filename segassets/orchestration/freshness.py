@@ -16,6 +16,7 @@ import dagster as dg
 from dagster import AssetKey
 
 from segassets.errors import SegassetsError
+from segassets.orchestration import partitions
 from segassets.storage.survey import provenances
 
 if TYPE_CHECKING:
@@ -140,8 +141,9 @@ class NeedsMaking(dg.AutomationCondition):
             survey.looked_at_footage = True
             cursor = survey.look_at_footage(asset, scenes, self._footage, cursor or "", FOOTAGE_BUDGET_S)
         wanted = set(survey.needing(asset, scenes))
-        view = context.asset_graph_view
-        subset = view.get_subset_from_partition_keys(context.key, context.partitions_def, wanted)
+        subset = context.asset_graph_view.get_subset_from_partition_keys(
+            context.key, partitions.scenes, wanted
+        )
         return dg.AutomationResult(context, subset, cursor=cursor)
 
     def _is_root(self, asset: str) -> bool:

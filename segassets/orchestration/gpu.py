@@ -1,4 +1,4 @@
-"""What an asset needs of a GPU, said once: op tags for every engine, the pool that schedules, the lock that excludes."""
+"""What an asset needs of a GPU, said once: op tags for every engine, a pool that schedules, a lock that excludes."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def _hide(value: Any) -> Any:
     return HIDDEN if value else value
 
 
-def column_schema(schema: pa.Schema) -> dict[str, dg.MetadataValue]:
+def column_schema(schema: pa.Schema) -> dict[str, dg.TableSchema]:
     """An Arrow schema as the column documentation of an asset."""
     columns = [
         dg.TableColumn(

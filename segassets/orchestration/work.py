@@ -119,7 +119,8 @@ class SceneWork:
         """The step's model as a promptable segmenter of single pictures."""
         from segassets.models.sam2.images import Sam2ImageSegmenter
 
-        return Sam2ImageSegmenter(self._loaded().network)
+        loaded = self._loaded()
+        return Sam2ImageSegmenter(loaded.network, loaded.precision)
 
     def tracker(self) -> VideoTracker:
         """The step's model as a tracker of many objects."""

@@ -1,0 +1,116 @@
+"""A small deployment made by a test: configs, generated pictures with annotations, an output root, a Dagster home."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Where everything lies.
+
+    Attributes:
+        keys: scene keys of its one dataset.
+    """
+
+    folder: Path
+    keys: list[str]
+
+    @property
+    def output(self) -> Path:
+        """Root of the artifacts."""
+        return self.folder / "artifacts"
+
+    @property
+    def home(self) -> Path:
+        """The Dagster home."""
+        return self.folder / "home"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment of a process that works with it."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("SEGASSETS_", "DAGSTER_"))
+        }
+        return {
+            **kept,
+            "SEGASSETS_CONFIGS": str(self.folder / "configs"),
+            "SEGASSETS_OUTPUT_ROOT": str(self.output),
+            "DAGSTER_HOME": str(self.home),
+            "OMP_NUM_THREADS": "1",
+        }
+
+    def picture(self, scene: int, number: int) -> Path:
+        """A picture of a scene."""
+        return self.folder / "pictures" / f"{scene:03d}_{number:03d}.png"
+
+
+def make_deployment(
+    folder: Path, scenes: int = 2, pictures: int = 2, size_hw: tuple[int, int] = (96, 128)
+) -> Deployment:
+    """A deployment with one COCO dataset `shapes`; each scene is a shard of `pictures` pictures with three shapes."""
+    (folder / "pictures").mkdir(parents=True)
+    (folder / "configs" / "datasets").mkdir(parents=True)
+    (folder / "configs" / "runs").mkdir()
+    (folder / "home").mkdir()
+    shutil.copytree(REPOSITORY / "configs" / "models", folder / "configs" / "models")
+    shutil.copy(REPOSITORY / "configs" / "dagster.yaml", folder / "home" / "dagster.yaml")
+    images, annotations = [], []
+    for at in range(scenes * pictures):
+        scene, number = divmod(at, pictures)
+        name = f"{scene:03d}_{number:03d}.png"
+        rgb, polygons = draw_shapes(at, size_hw)
+        Image.fromarray(rgb).save(folder / "pictures" / name)
+        images.append({"id": at + 1, "file_name": name, "height": size_hw[0], "width": size_hw[1]})
+        for category, polygon in enumerate(polygons):
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": at + 1,
+                    "category_id": category,
+                    "segmentation": [polygon],
+                    "iscrowd": 0,
+                }
+            )
+    categories = [{"id": number, "name": name} for number, name in enumerate(("box", "ball", "roof"))]
+    document = {"images": images, "annotations": annotations, "categories": categories}
+    (folder / "shapes.json").write_text(json.dumps(document))
+    (folder / "configs" / "datasets" / "shapes.yaml").write_text(
+        f"layout: coco\nroot: {folder}\noptions:\n  annotations: shapes.json\n  pictures: pictures\n"
+        f"  shard_size: {pictures}\n"
+    )
+    keys = [f"shapes.shard-{number:04d}" for number in range(scenes)]
+    return Deployment(folder, keys)
+
+
+def draw_shapes(seed: int, size_hw: tuple[int, int]) -> tuple[np.ndarray, list[list[float]]]:
+    """A picture (H, W, 3) uint8 of a rectangle, an ellipse and a triangle, and their polygons in pixels."""
+    height, width = size_hw
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:height, :width]
+    ground = np.stack([90 + rows * 60 // height, 110 + columns * 50 // width, 130 + 0 * rows], -1).astype(
+        np.uint8
+    )
+    picture = Image.fromarray(ground)
+    pen = ImageDraw.Draw(picture)
+    polygons = []
+    for slot, corners in enumerate((4, 24, 3)):
+        centre_x, centre_y = width * (slot + 0.5) / 3, height * rng.uniform(0.35, 0.65)
+        radius = min(height, width) * rng.uniform(0.12, 0.16)
+        angles = np.linspace(0, 2 * np.pi, corners, endpoint=False) + rng.uniform(0, 1)
+        points = np.stack([centre_x + radius * np.cos(angles), centre_y + radius * np.sin(angles)], 1)
+        colour = tuple(int(value) for value in rng.integers(40, 255, 3))
+        pen.polygon([tuple(point) for point in points], fill=colour)
+        polygons.append([round(float(value), 2) for value in points.reshape(-1)])
+    return np.asarray(picture), polygons
