@@ -123,7 +123,7 @@ def lines(
             f'<path class="line" style="--c:{colour}" d="{path}"><title>{escape(name)}</title></path>'
         )
     if middle:
-        thick = _path(thinned(*zip(*middle, strict=True), step), across, up, step)
+        thick = _path(thinned([x for x, _ in middle], [y for _, y in middle], step), across, up, step)
         parts.append(f'<path class="middle" d="{thick}"><title>median</title></path>')
     return _svg(height, label, parts)
 
