@@ -16,6 +16,7 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from segassets.errors import BadInput
+from segassets.evaluation.pairs import pair_iou_rle
 from segassets.masks import rle
 
 TOLERANCE_OF_DIAGONAL = 0.008
@@ -24,13 +25,6 @@ TOLERANCE_OF_DIAGONAL = 0.008
 def boundary_tolerance_px(height: int, width: int) -> int:
     """Pixels two boundaries may lie apart and still agree."""
     return int(np.ceil(TOLERANCE_OF_DIAGONAL * np.hypot(height, width)))
-
-
-def region_j(predicted: np.ndarray, truth: np.ndarray) -> float:
-    """Intersection over union of two boolean masks (H, W); 1 when both are empty."""
-    _same_shape(predicted, truth)
-    union = np.count_nonzero(predicted | truth)
-    return np.count_nonzero(predicted & truth) / union if union else 1.0
 
 
 def boundary_f(predicted: np.ndarray, truth: np.ndarray, tolerance_px: int | None = None) -> float:
@@ -104,16 +98,12 @@ def score_object(
         predicted, truth: frame -> RLE counts; a frame that is missing is an empty mask.
         boundary: compute F too, which decodes every mask.
     """
-    j, f = np.ones(len(frames)), np.full(len(frames), 1.0 if boundary else np.nan)
-    for at, frame in enumerate(frames):
-        mine, true = predicted.get(frame), truth.get(frame)
-        if mine is None and true is None:
-            continue
-        pair = [text if text is not None else rle.union([], height, width) for text in (mine, true)]
-        j[at] = _region_j_rle(pair[0], pair[1], height, width)
-        if boundary:
-            f[at] = boundary_f(*rle.decode_batch(pair, height, width))
-    return ObjectScore(j, f)
+    nothing = rle.union([], height, width)
+    mine, true = ([masks.get(frame, nothing) for frame in frames] for masks in (predicted, truth))
+    f = np.full(len(frames), np.nan)
+    for at, pair in enumerate(zip(mine, true, strict=True)) if boundary else ():
+        f[at] = 1.0 if pair == (nothing, nothing) else boundary_f(*rle.decode_batch(pair, height, width))
+    return ObjectScore(pair_iou_rle(mine, true, height, width), f)
 
 
 def score_video(scores: Sequence[ObjectScore], *, skip_first_and_last: bool = False) -> dict[str, float]:
@@ -143,12 +133,6 @@ def j_first_mask(truth: Mapping[int, str], frames: Sequence[int], height: int, w
         return float("nan")
     later = [truth[frame] for frame in from_first if frame in truth]
     return float(rle.iou_matrix([first], later, height, width).sum() / len(from_first))
-
-
-def _region_j_rle(first: str, second: str, height: int, width: int) -> float:
-    if not rle.areas([first, second], height, width).any():
-        return 1.0
-    return float(rle.iou_matrix([first], [second], height, width)[0, 0])
 
 
 def _near(edge: np.ndarray, tolerance_px: int) -> np.ndarray:

@@ -7,13 +7,13 @@ import pytest
 from scipy.ndimage import binary_dilation, gaussian_filter
 
 from segassets.errors import BadInput
+from segassets.evaluation.pairs import pair_iou
 from segassets.evaluation.video import (
     ObjectScore,
     boundary_f,
     boundary_tolerance_px,
     j_first_mask,
     mask_boundary,
-    region_j,
     score_object,
     score_video,
 )
@@ -88,7 +88,7 @@ def test_j_and_f_equal_trackeval(seed: int) -> None:
     f = reference._compute_f(true, mine, 0, 0, 0.008)
     j = reference._compute_j(true, mine, 1, 1, len(pairs))[0, 0]
     assert [boundary_f(*pair) for pair in pairs] == pytest.approx(list(f), abs=1e-12)
-    assert [region_j(*pair) for pair in pairs] == pytest.approx(list(j), abs=1e-12)
+    assert [float(pair_iou(*pair)) for pair in pairs] == pytest.approx(list(j), abs=1e-12)
 
 
 def edge_pairs(height: int, width: int) -> list[tuple[np.ndarray, np.ndarray]]:
