@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from segassets.errors import OutOfSpace, SegassetsError
-from segassets.orchestration.checks import Verdict, log_verdicts, refuse_failed, run_checks
+from segassets.orchestration.checks import Verdict, VerdictLog, refuse_failed, run_checks
 from segassets.orchestration.events import ALREADY_RECORDED, latest_events, materialization
 from segassets.orchestration.metadata import materialization_metadata, without_secrets
 from segassets.orchestration.op_config import stage_config
@@ -61,6 +61,11 @@ class Batch:
         return {name: asset_key(self.tag, name) for name in self.asset.inputs}
 
     @cached_property
+    def verdicts(self) -> VerdictLog:
+        """Where verdicts of the blocking checks go."""
+        return VerdictLog(self.context.op_execution_context, self.context.asset_key, blocking=True)
+
+    @cached_property
     def upstream(self) -> Mapping[str, Mapping[str, int]]:
         """Latest events of the upstream assets, by scene."""
         return latest_events(self.context.instance, self.input_keys, self.context.partition_keys)
@@ -75,6 +80,7 @@ class Batch:
                 if not self._make_recorded(key):
                     self.failures.update(dict.fromkeys(keys[at + 1 :], "not begun"))
                     break
+        self.verdicts.flush()
         if self.failures:
             raise self._failure(len(keys)) from self.defect  # a message on purpose needs no stack
         yield dg.MaterializeResult(metadata=ALREADY_RECORDED)
@@ -129,7 +135,7 @@ class Batch:
                 made = self.asset.make(work, config)
                 verdicts = run_checks(self.asset.checks, work)
                 if not all(verdict.passed for verdict in verdicts):
-                    self._log(key, verdicts)
+                    self.verdicts.add(key, verdicts)
                 refuse_failed(verdicts, f"{name} of scene {key}")
                 run = _run_record(time.perf_counter() - began, started, resources)
                 atomic.write_text(out / RUN_FILE, json.dumps(run, indent=1))
@@ -177,10 +183,7 @@ class Batch:
         )
         event = materialization(self.context.asset_key, provenance, metadata, self.input_keys, self.upstream)
         self.context.log_event(event)
-        self._log(key, verdicts)
-
-    def _log(self, key: str, verdicts: list[Verdict]) -> None:
-        log_verdicts(self.context.op_execution_context, self.context.asset_key, key, verdicts, blocking=True)
+        self.verdicts.add(key, verdicts)
 
     def _failure(self, total: int) -> dg.Failure:
         lines = [f"{key}: {message}" for key, message in self.failures.items()]

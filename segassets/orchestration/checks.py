@@ -10,6 +10,7 @@ AssetCheckResult would record a single one without a scene).
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from segassets.errors import BadInput, SegassetsError
-from segassets.orchestration.events import latest_target
+from segassets.orchestration.events import latest_targets
 from segassets.orchestration.metadata import number
 from segassets.orchestration.partitions import scenes
 from segassets.orchestration.tags import asset_key
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
     from segassets.orchestration.work import SceneWork
     from segassets.storage.store import ArtifactStore
+
+VERDICTS_TOGETHER = 25
+VERDICTS_WAIT_S = 5.0
 
 Figures = Mapping[str, float | int | None]
 
@@ -77,18 +81,37 @@ class Verdict:
         )
 
 
-def log_verdicts(
-    context: dg.OpExecutionContext,
-    key: dg.AssetKey,
-    scene: str,
-    verdicts: Sequence[Verdict],
-    *,
-    blocking: bool,
-) -> None:
-    """Record verdicts on a scene as events of the running step."""
-    target = latest_target(context.instance, key, scene, context.run_id) if verdicts else None
-    for verdict in verdicts:
-        context.log_event(verdict.evaluation(key, scene, target, blocking=blocking))  # type: ignore[arg-type]
+class VerdictLog:
+    """Records verdicts as events of the running step: a few scenes together, or after a few seconds.
+
+    Each verdict names the materialization it is about, and asking for that costs as much as writing an event.
+    """
+
+    def __init__(self, context: dg.OpExecutionContext, key: dg.AssetKey, *, blocking: bool) -> None:
+        self._context = context
+        self._key = key
+        self._blocking = blocking
+        self._waiting: dict[str, list[Verdict]] = {}
+        self._written = time.monotonic()
+
+    def add(self, scene: str, verdicts: Sequence[Verdict]) -> None:
+        """Take the verdicts on one scene, whose materialization is recorded already when it has one."""
+        self._waiting[scene] = list(verdicts)
+        if len(self._waiting) >= VERDICTS_TOGETHER or time.monotonic() - self._written > VERDICTS_WAIT_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        if any(self._waiting.values()):
+            targets = latest_targets(
+                self._context.instance, self._key, list(self._waiting), self._context.run_id
+            )
+            for scene, verdicts in self._waiting.items():
+                for verdict in verdicts:
+                    event = verdict.evaluation(self._key, scene, targets.get(scene), blocking=self._blocking)
+                    self._context.log_event(event)  # type: ignore[arg-type]
+        self._waiting.clear()
+        self._written = time.monotonic()
 
 
 def run_checks(checks: tuple[Check, ...], work: SceneWork) -> list[Verdict]:
@@ -178,9 +201,10 @@ class QualityCheck:
         def measure_scenes(context: dg.AssetCheckExecutionContext) -> Iterator[dg.Output]:
             step = context.op_execution_context
             store = step.resources.store.of(tag)
+            log = VerdictLog(step, asset_key(tag, self.asset), blocking=False)
             for key in step.partition_keys:
-                verdict = self.verdict(StoredScene(store, key))
-                log_verdicts(step, asset_key(tag, self.asset), key, [verdict], blocking=False)
+                log.add(key, [self.verdict(StoredScene(store, key))])
+            log.flush()
             yield dg.Output(None)
 
         measure_scenes.__annotations__ = {"context": dg.AssetCheckExecutionContext}

@@ -46,18 +46,17 @@ def latest_events(
     }
 
 
-def latest_target(
-    instance: DagsterInstance, key: dg.AssetKey, scene: str, run_id: str
-) -> AssetCheckEvaluationTargetMaterializationData | None:
-    """The materialization a verdict is about: the scene's latest; without it the UI takes the verdict for outdated."""
-    found = latest_events(instance, {"": key}, [scene])[""].get(scene)
-    return (
-        None
-        if found is None
-        else AssetCheckEvaluationTargetMaterializationData(
-            storage_id=found, run_id=run_id, timestamp=time.time()
+def latest_targets(
+    instance: DagsterInstance, key: dg.AssetKey, scenes: Sequence[str], run_id: str
+) -> dict[str, AssetCheckEvaluationTargetMaterializationData]:
+    """The materialization that a verdict on each scene is about: without it the UI takes a verdict for outdated."""
+    found = latest_events(instance, {"": key}, scenes)[""]
+    return {
+        scene: AssetCheckEvaluationTargetMaterializationData(
+            storage_id=event, run_id=run_id, timestamp=time.time()
         )
-    )
+        for scene, event in found.items()
+    }
 
 
 def materialization(

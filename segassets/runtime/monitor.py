@@ -62,7 +62,7 @@ class ResourceMonitor:
     def __enter__(self) -> Resources:
         self._gpus = _gpu_handles()
         self._started = time.monotonic()
-        self._look()
+        self._look(with_children=False)
         self._thread.start()
         return self._resources
 
@@ -80,8 +80,8 @@ class ResourceMonitor:
         while not self._stop.wait(self._resources.poll_s):
             self._look()
 
-    def _look(self) -> None:
-        pids, rss = _family_memory(self._process)
+    def _look(self, with_children: bool = True) -> None:
+        pids, rss = _family_memory(self._process, with_children)
         seen = self._resources
         seen.cpu_peak_bytes = max(seen.cpu_peak_bytes, rss)
         for index, handle in enumerate(self._gpus):
@@ -90,11 +90,14 @@ class ResourceMonitor:
         seen.samples += 1
 
 
-def _family_memory(process: psutil.Process) -> tuple[set[int], int]:
-    """Process ids of a process and its descendants, and their resident bytes together."""
+def _family_memory(process: psutil.Process, with_children: bool) -> tuple[set[int], int]:
+    """Process ids of a process and its descendants, and their resident bytes together.
+
+    Looking for descendants reads the whole process table; without them it is cheap.
+    """
     pids, total = set(), 0
     try:
-        family = [process, *process.children(recursive=True)]
+        family = [process, *(process.children(recursive=True) if with_children else ())]
     except psutil.Error:
         family = [process]
     for member in family:
