@@ -5,9 +5,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from segassets.datasets.frames import FrameSource, frames_table
+from segassets.datasets.scene import FrameRecord, Scene
 from segassets.errors import BadInput, EngineFailed
 from segassets.masks import rle
 from segassets.masks.table import validate_masks
+from segassets.media.pictures import write_png
 from segassets.proposals.config import CandidateConfig
 from segassets.proposals.engine import make_engine
 from segassets.proposals.finished import FinishedFrames
@@ -161,3 +164,15 @@ def test_a_damaged_finished_frame_is_done_again(tmp_path, damage):
     (tmp_path / "000003.json").write_text(damage)
     assert finished.load(3) is None
     assert finished.load(4) is None
+
+
+def test_a_truncated_picture_of_a_folder_is_named(tmp_path):
+    for frame in range(3):
+        write_png(tmp_path / f"{frame:03d}.png", picture(frame))
+    data = (tmp_path / "002.png").read_bytes()
+    (tmp_path / "002.png").write_bytes(data[: len(data) // 2])
+    records = [FrameRecord(frame, f"{frame:03d}.png", HEIGHT, WIDTH) for frame in range(3)]
+    scene = Scene(key="chairs.one", dataset="chairs", name="one", root=str(tmp_path), frames=records)
+    source = FrameSource(frames_table(scene), scene.root)
+    with pytest.raises(BadInput, match=r"scene chairs\.one, frame 2: .*002\.png"):
+        propose_scene(source, scene.key, make_engine(CONFIG, TruthSegmenter), CONFIG)
