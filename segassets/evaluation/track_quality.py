@@ -17,17 +17,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.optimize import linear_sum_assignment
 
-from segassets.evaluation.video import j_first_mask
+from segassets.evaluation.video import j_first_mask, score_object
 from segassets.masks import rle
 
 
 @dataclass(frozen=True)
 class _Identities:
-    """Rows of a mask table by identity: `ids` (K,), per frame the identity index and counts of its masks."""
+    """Rows of a mask table by identity.
+
+    Attributes:
+        masks: per identity frame -> RLE counts.
+        by_frame: frame -> (indices of the identities there, their counts).
+    """
 
     ids: list[int]
     levels: list[int]
     categories: list[int]
+    masks: list[dict[int, str]]
     by_frame: dict[int, tuple[list[int], list[str]]]
     size_hw: dict[int, tuple[int, int]]
 
@@ -44,6 +50,8 @@ def track_quality(
     truth: pa.Table,
     annotated_frames: Iterable[int] | None = None,
     match_iou: float = 0.5,
+    *,
+    boundary: bool = False,
 ) -> dict[str, Any]:
     """Measure tracks against annotations.
 
@@ -54,12 +62,13 @@ def track_quality(
             `truth`.
         match_iou: J from which an object counts as found, and IoU from which a track is on an object for a
             frame.
+        boundary: also give F, the mean over the same frames as J; decodes the masks of every matched pair.
 
     Returns:
-        {"objects": [{"object_id", "level", "category_id", "frames", "track_id" (0 = none), "j",
+        {"objects": [{"object_id", "level", "category_id", "frames", "track_id" (0 = none), "j", "f",
         "j_first_mask", "id_switches"}], "levels": {level: figures}, and the figures of the coarsest true
         level on top}. Figures: "true_objects", "object_recall", "j" (0 for an object without a track),
-        "j_found" (found objects only), "j_first_mask", "id_switches" (among tracks of one level),
+        "f", "j_found" (found objects only), "j_first_mask", "id_switches" (among tracks of one level),
         "tracks_unmatched" (of this level, without any true object). Without true objects they are None.
     """
     frames = sorted(set(annotated_frames) if annotated_frames is not None else _frames_of(truth))
@@ -74,7 +83,8 @@ def track_quality(
         columns = [at for at, value in enumerate(true.levels) if value == level]
         partner = _match(j[:, columns])
         for column, row in zip(columns, partner, strict=True):
-            objects.append(_object(mine, true, column, row, j, overlaps, frames, match_iou))
+            made = _object(mine, true, column, row, j, overlaps, frames, match_iou)
+            objects.append({**made, "f": _boundary(mine, true, column, row) if boundary else None})
     levels = {level: _figures(objects, level, match_iou, mine) for level in sorted(set(true.levels))}
     top = levels[min(levels)] if levels else _figures([], None, match_iou, mine)
     return {**top, "objects": objects, "levels": levels}
@@ -88,7 +98,7 @@ def _identities(table: pa.Table, frames: list[int]) -> _Identities:
     names = ("frame", "track_id", "mask_id", "level", "category_id", "height", "width", "rle_counts")
     wanted = set(frames)
     index: dict[tuple[bool, int], int] = {}
-    found = _Identities([], [], [], {}, {})
+    found = _Identities([], [], [], [], {}, {})
     for frame, track, mask, level, category, height, width, counts in zip(
         *(table.column(name).to_pylist() for name in names), strict=True
     ):
@@ -100,9 +110,11 @@ def _identities(table: pa.Table, frames: list[int]) -> _Identities:
             found.ids.append(track or mask)
             found.levels.append(level)
             found.categories.append(category)
+            found.masks.append({})
         members, texts = found.by_frame.setdefault(frame, ([], []))
         members.append(index[key])
         texts.append(counts)
+        found.masks[index[key]][frame] = counts
         found.size_hw[frame] = (height, width)
     return found
 
@@ -149,11 +161,7 @@ def _object(
     frames: list[int],
     match_iou: float,
 ) -> dict[str, Any]:
-    own = {
-        frame: texts[members.index(column)]
-        for frame, (members, texts) in true.by_frame.items()
-        if column in members
-    }
+    own = true.masks[column]
     rivals = {at for at, level in enumerate(mine.levels) if row is not None and level == mine.levels[row]}
     sizes = {true.size_hw[frame] for frame in own}
     first = j_first_mask(own, frames, *sizes.pop()) if len(sizes) == 1 else float("nan")
@@ -167,6 +175,15 @@ def _object(
         "j_first_mask": first,
         "id_switches": 0 if row is None else _id_switches(column, rivals, overlaps, match_iou),
     }
+
+
+def _boundary(mine: _Identities, true: _Identities, column: int, row: int | None) -> float:
+    """Mean F over the frames on which the object or its track is there; 0 without a track."""
+    if row is None:
+        return 0.0
+    either = sorted({*mine.masks[row], *true.masks[column]})
+    size_hw = true.size_hw.get(either[0]) or mine.size_hw[either[0]]
+    return score_object(mine.masks[row], true.masks[column], either, *size_hw).mean_f
 
 
 def _id_switches(column: int, rivals: set[int], overlaps: dict[int, _Overlap], match_iou: float) -> int:
@@ -199,7 +216,7 @@ def _figures(
     own = [key for key, its in zip(tracks.ids, tracks.levels, strict=True) if level in (None, its)]
     unmatched = sum(key not in matched for key in own)
     if not mine:
-        names = ("object_recall", "j", "j_found", "j_first_mask", "id_switches")
+        names = ("object_recall", "j", "f", "j_found", "j_first_mask", "id_switches")
         return {"true_objects": 0, **dict.fromkeys(names), "tracks_unmatched": unmatched}
     found = [item["j"] for item in mine if item["j"] >= match_iou]
     first = [item["j_first_mask"] for item in mine if np.isfinite(item["j_first_mask"])]
@@ -207,6 +224,7 @@ def _figures(
         "true_objects": len(mine),
         "object_recall": len(found) / len(mine),
         "j": float(np.mean([item["j"] for item in mine])),
+        "f": None if mine[0]["f"] is None else float(np.mean([item["f"] for item in mine])),
         "j_found": float(np.mean(found)) if found else None,
         "j_first_mask": float(np.mean(first)) if first else None,
         "id_switches": sum(item["id_switches"] for item in mine),

@@ -37,7 +37,7 @@ def boundary_f(predicted: np.ndarray, truth: np.ndarray, tolerance_px: int | Non
     if tolerance_px is None:
         tolerance_px = boundary_tolerance_px(*truth.shape)
     window = _window(predicted | truth, tolerance_px)
-    edge, true_edge = mask_boundary(predicted)[window], mask_boundary(truth)[window]
+    edge, true_edge = mask_boundary(predicted[window]), mask_boundary(truth[window])
     found, wanted = np.count_nonzero(edge), np.count_nonzero(true_edge)
     if found == 0 and wanted == 0:
         return 1.0

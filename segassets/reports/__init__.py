@@ -1,1 +1,1 @@
-"""What people look at: comparison renders, the report of a scene, two tags side by side. Nothing here is computed on."""
+"""What people look at: comparison renders, the report of a scene, two tags side by side."""

@@ -42,6 +42,7 @@ class ReportConfig(StrictModel):
     match_iou: float = Field(
         0.5, gt=0, le=1, description="IoU from which a track counts as having found a true object"
     )
+    boundary: bool = Field(True, description="Against truth give F of the boundaries too, which takes longer")
 
 
 class TagComparisonConfig(StrictModel):

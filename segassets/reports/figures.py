@@ -117,11 +117,11 @@ def _prompt_frames(data: SceneTables) -> dict[int, list[int]]:
     }
 
 
-def quality_figures(data: SceneTables, match_iou: float) -> dict[str, Any] | None:
+def quality_figures(data: SceneTables, match_iou: float, boundary: bool = False) -> dict[str, Any] | None:
     """`track_quality` with the names of the objects; None without truth."""
     if data.truth is None or data.truth.num_rows == 0:
         return None
-    found = track_quality(data.tracks, data.truth, data.annotated_frames, match_iou)
+    found = track_quality(data.tracks, data.truth, data.annotated_frames, match_iou, boundary=boundary)
     for item in found["objects"]:
         item["name"] = data.categories.get(item["category_id"], "")
         item["colour"] = hex_colour(item["track_id"]) if item["track_id"] else None

@@ -33,6 +33,7 @@ def _quality_tiles(figures: dict[str, Any]) -> list[dict[str, str]]:
     found = round(figures["object_recall"] * figures["true_objects"])
     return [
         tile("Mean J", figure(figures["j"]), f"first mask kept: {figure(figures['j_first_mask'])}"),
+        *([tile("Mean F", figure(figures["f"]), "of the boundaries")] if figures["f"] is not None else []),
         tile(
             "Found", f"{found} of {figures['true_objects']}", f"mean J of these: {figure(figures['j_found'])}"
         ),
@@ -48,6 +49,7 @@ def _object_row(item: dict[str, Any], match_iou: float) -> dict[str, Any]:
         **item,
         "label": f"{item['name']} ({item['object_id']})" if item["name"] else number,
         "j": figure(item["j"]),
+        "f": figure(item["f"]),
         "bar": f"{100 * item['j']:.1f}",
         "mark": f"{100 * first:.1f}" if math.isfinite(first) else "-9",
         "first": figure(first),

@@ -61,7 +61,7 @@ def write_scene_report(inputs: ReportInputs, out_dir: Path, config: ReportConfig
     """Writes `report.html`, `report.md` and `pictures/` into `out_dir`.
 
     Returns:
-        Figures for metadata: {"html_bytes", "tracks", "frames", "pictures", and where there is truth "j",
+        Figures for metadata: {"html_bytes", "tracks", "frames", "pictures", and where there is truth "j", "f",
         "j_first_mask", "object_recall", "id_switches"}.
     """
     data = SceneTables(inputs.scene, inputs.folders)
@@ -76,7 +76,7 @@ def write_scene_report(inputs: ReportInputs, out_dir: Path, config: ReportConfig
     figures = {"html_bytes": len(html.encode()), "tracks": page.all_tracks, "frames": data.frames.num_rows}
     figures["pictures"] = sum(1 for _ in folder.iterdir())
     if page.quality:
-        names = ("j", "j_first_mask", "object_recall", "id_switches")
+        names = ("j", "f", "j_first_mask", "object_recall", "id_switches")
         figures |= {name: page.quality[name] for name in names if page.quality[name] is not None}
     return figures
 
@@ -88,7 +88,7 @@ class _Page:
         self.data, self.config = data, config
         tracks = track_figures(data)
         self.all_tracks = len(tracks)
-        self.quality = quality_figures(data, config.match_iou)
+        self.quality = quality_figures(data, config.match_iou, config.boundary)
         name_objects(tracks, self.quality)
         candidates, costs = candidate_figures(data), cost_figures(data)
         shown = largest(tracks, config.max_tracks)

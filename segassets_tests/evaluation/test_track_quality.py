@@ -83,6 +83,15 @@ def test_masks_without_identity_stand_for_themselves() -> None:
     assert track_quality(tracks, truth)["true_objects"] == 2
 
 
+def test_f_over_the_frames_of_j() -> None:
+    truth = table([(0, 1, LEFT), (1, 1, LEFT), (0, 2, RIGHT)])
+    tracks = table([(0, 1, LEFT), (1, 1, LEFT), (2, 1, LEFT), (3, 1, NARROW)])
+    found = track_quality(tracks, truth, range(5), boundary=True)
+    assert [item["f"] for item in found["objects"]] == [0.5, 0.0]  # frames 2 and 3 are without the object
+    assert found["f"] == 0.25
+    assert track_quality(tracks, truth)["f"] is None
+
+
 @pytest.mark.parametrize(
     ("tracks", "truth", "recall"),
     [
