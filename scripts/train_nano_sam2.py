@@ -28,11 +28,11 @@ from segassets.learning.promptable_steps import clip_loss, draw_targets, encode,
 from segassets.learning.room_clips import ClipPool, Sample, draw_sample
 from segassets.models.sam2.instantiate import instantiate, prepare_sam2
 
-PEAK_LEARNING_RATE = 8e-4
+PEAK_LEARNING_RATE = 7e-4
 WEIGHT_DECAY = 0.01
 WARM_UP_STEPS = 200
-PICTURES, PROMPTS_PER_PICTURE = 8, 12
-CLIPS, TARGETS_PER_CLIP, SHORT_CLIP, LONG_CLIP = 2, 5, 5, 8
+PICTURES, PROMPTS_PER_PICTURE = 6, 7
+CLIPS, TARGETS_PER_CLIP, SHORT_CLIP, LONG_CLIP = 1, 6, 5, 8
 SMALL_PICTURES_PX, SMALL_UNTIL = 128, 0.4
 CHECKPOINT_EVERY_S, CHECK_EVERY_S = 120, 300
 

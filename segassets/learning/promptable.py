@@ -136,11 +136,11 @@ def mask_cost(logits: torch.Tensor, coverage: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def soft_iou(logits: torch.Tensor, coverage: torch.Tensor) -> torch.Tensor:
-    """IoU of the thresholded prediction with the coverage, per mask; (..., s, s) -> (...)."""
-    inside = (logits > 0).float()
-    overlap = torch.minimum(inside, coverage).sum(dim=(-1, -2))
-    return overlap / torch.maximum(inside, coverage).sum(dim=(-1, -2)).clamp(min=1.0)
+def grid_iou(logits: torch.Tensor, coverage: torch.Tensor) -> torch.Tensor:
+    """IoU on the decoder's grid of the thresholded prediction with the cells more than half covered; (...)."""
+    predicted, truth = logits > 0, coverage > 0.5
+    overlap = (predicted & truth).sum(dim=(-1, -2))
+    return overlap / (predicted | truth).sum(dim=(-1, -2)).clamp(min=1)
 
 
 def token_loss(
@@ -155,5 +155,5 @@ def token_loss(
     truth = torch.stack([whole, part, middle, whole], dim=1)
     weight = logits.new_tensor([0.4, 0.25, 0.15, 0.2])
     masks = (mask_cost(logits, truth) * weight).sum(dim=1)
-    quality = (predicted_iou - soft_iou(logits, truth)).abs().mean(dim=1)
+    quality = (predicted_iou - grid_iou(logits, truth)).abs().mean(dim=1)
     return (masks + quality).mean()

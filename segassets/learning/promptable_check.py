@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from segassets.learning.promptable import Prompts, box_of, soft_iou
+from segassets.learning.promptable import Prompts, box_of, grid_iou
 from segassets.learning.promptable_steps import Targets, clip_loss, decode, encode
 from segassets.learning.room_clips import Clip, ClipPool, draw_sample
 
@@ -41,12 +41,12 @@ def quick_figures(network: SAM2Base, clips: list[Clip], size_px: int, frames: in
         logits, _, _ = decode(
             network, features, Prompts(index, points, torch.ones(len(masks), 1), None, whole, whole)
         )
-        found["point"].append(soft_iou(logits[:, 0], whole))
-        found["point_best"].append(soft_iou(logits[:, 1:], whole[:, None].expand(-1, 3, -1, -1)).amax(dim=1))
+        found["point"].append(grid_iou(logits[:, 0], whole))
+        found["point_best"].append(grid_iou(logits[:, 1:], whole[:, None].expand(-1, 3, -1, -1)).amax(dim=1))
         boxes = torch.stack([box_of(m) for m in first]).view(-1, 2, 2)
         labels = torch.tensor([[2.0, 3.0]]).repeat(len(masks), 1)
         logits, _, _ = decode(network, features, Prompts(index, boxes, labels, None, whole, whole))
-        found["box"].append(soft_iou(logits[:, 0], whole))
+        found["box"].append(grid_iou(logits[:, 0], whole))
         targets = Targets(index, torch.stack(masks).float())
         found["track"].append(clip_loss(network, features, targets, rng, from_box=False)[1][None])
     network.train()

@@ -18,9 +18,9 @@ from segassets.learning.promptable import (
     Prompts,
     box_of,
     draw_prompts,
+    grid_iou,
     jitter_box,
     mask_cost,
-    soft_iou,
     token_loss,
 )
 
@@ -188,7 +188,7 @@ def clip_loss(
         if frame > 0 or from_box:
             losses.append(_followed_loss(low_res[:, 0], predicted_iou[:, 0], object_score[:, 0], coverage))
         if frame > 0:
-            overlaps.append(soft_iou(low_res[:, 0], coverage)[coverage.amax(dim=(-1, -2)) > 0])
+            overlaps.append(grid_iou(low_res[:, 0], coverage)[coverage.amax(dim=(-1, -2)) > 0])
         if frame + 1 < frames:
             if frame > 0 and rng.random() < teacher:
                 high_res, object_score = truth * 20 - 10, coverage.amax(dim=(-1, -2))[:, None] - 1e-6
@@ -216,5 +216,5 @@ def _followed_loss(
     present = (coverage.amax(dim=(-1, -2)) > 0).float()
     presence = F.binary_cross_entropy_with_logits(object_score, present)
     counted = present * (logits.amax(dim=(-1, -2)) > -1000).float()
-    masks = mask_cost(logits.clamp(-64, 64), coverage) + (predicted_iou - soft_iou(logits, coverage)).abs()
+    masks = mask_cost(logits.clamp(-64, 64), coverage) + (predicted_iou - grid_iou(logits, coverage)).abs()
     return (masks * counted).sum() / counted.sum().clamp(min=1) + 0.5 * presence

@@ -115,11 +115,11 @@ def test_costs_and_ious() -> None:
     logits = torch.where(truth > 0, 20.0, -20.0)
     assert promptable.mask_cost(logits, truth).max() < 0.01
     assert promptable.mask_cost(-logits, truth)[:2].min() > 3
-    assert promptable.soft_iou(logits, truth).tolist() == [1, 1, 0]
-    assert promptable.soft_iou(-logits, truth)[0] == 0
+    assert promptable.grid_iou(logits, truth).tolist() == [1, 1, 0]
+    assert promptable.grid_iou(-logits, truth)[0] == 0
     half = truth.clone()
     half[1, 8:] = 0
-    assert promptable.soft_iou(logits, half)[1] == pytest.approx(0.5)
+    assert promptable.grid_iou(logits, half)[1] == pytest.approx(0.5)
 
 
 def test_tokens_learn_part_and_whole() -> None:
