@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from typing import NoReturn
 
 import typer
 
 from segassets import __version__
 from segassets.cli import compare, doctor, export, history, models, run, scenes, settings, ui
+from segassets.cli.interrupts import Stopped
 from segassets.errors import BadConfig, BadInput, MissingInput, SegassetsError
 
 _HELP = """Footage in, tracked instances out: run the asset graph and look after what it made.
@@ -66,9 +68,9 @@ def main() -> None:
         sys.exit(1)
     except Exception as error:
         sys.exit(_report_defect(error))
-    except KeyboardInterrupt:
+    except Stopped:
         typer.secho("stopped; finished artifacts are kept, run again to go on", fg="red", err=True)
-        sys.exit(130)
+        end_now(130)
 
 
 def _report_defect(error: Exception) -> int:
@@ -82,6 +84,13 @@ def _report_defect(error: Exception) -> int:
 
 def _is_debugging() -> bool:
     return os.environ.get("SEGASSETS_DEBUG", "") not in ("", "0")
+
+
+def end_now(code: int) -> NoReturn:
+    """End the process without waiting for its threads: one may be in the midst of a run that was stopped."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def report_error(error: SegassetsError) -> int:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from segassets.cli.home import open_instance
+from segassets.cli.interrupts import Stopped, interruptible
 from segassets.cli.terminal import Terminal
 from segassets.config.settings import Settings
 from segassets.runtime.progress import listening
@@ -55,7 +56,11 @@ def run_here(
             heard=clock.heard,
             tags={"segassets/run": settings.name},
         )
-        return run.run(todo)
+        try:
+            return interruptible(lambda: run.run(todo))
+        except Stopped:
+            run.cancel()
+            raise
 
 
 def prepare(instance: DagsterInstance, settings: Settings, plan: Plan, terminal: Terminal) -> None:

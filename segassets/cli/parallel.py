@@ -14,11 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from segassets.cli.interrupts import Stopped, interruptible
 from segassets.cli.terminal import Terminal
 from segassets.config.settings import Settings
 from segassets.runtime.oom import MemoryEvents
 
 _KILLED = -9
+_STOP_S = 10.0
+_running: set[subprocess.Popen[str]] = set()
 
 
 @dataclass
@@ -99,11 +102,18 @@ def _pool(
             with lock:
                 result.add(found)
 
-    threads = [threading.Thread(target=work) for _ in range(min(workers, len(batches)))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    def work_all() -> None:
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(min(workers, len(batches)))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    try:
+        interruptible(work_all)
+    except Stopped:
+        _stop_workers()
+        raise
     return result
 
 
@@ -119,9 +129,11 @@ def _run_worker(
             json.dumps({"settings": alone, "scenes": scenes, "force": force, "answer": str(answer)})
         )
         command = [sys.executable, "-m", "segassets.cli.worker", str(job)]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="replace")
-        last = _relay(process, terminal)
-        code = process.wait()
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="replace") as process:
+            _running.add(process)
+            last = _relay(process, terminal)
+            code = process.wait()
+        _running.discard(process)
         if answer.is_file():
             content: dict[str, Any] = json.loads(answer.read_text("utf-8"))
             return WorkerResult(content["made"], content["failed"], content["run_ids"], [content["stages"]])
@@ -129,6 +141,17 @@ def _run_worker(
         _bury_dead_runs()
         return WorkerResult(out_of_memory=scenes)
     return WorkerResult(failed=dict.fromkeys(scenes, f"worker process ended with code {code}: {last}"))
+
+
+def _stop_workers() -> None:
+    """Tell every worker to stop, and wait until it has tidied up."""
+    for process in tuple(_running):
+        process.terminate()
+    for process in tuple(_running):
+        try:
+            process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def _bury_dead_runs() -> None:

@@ -10,6 +10,7 @@ import typer
 
 from segassets.cli import execution, preflight
 from segassets.cli.home import ensure_home, open_instance
+from segassets.cli.interrupts import Stopped
 from segassets.cli.plan_view import print_plan
 from segassets.cli.show import print_json
 from segassets.cli.terminal import Terminal
@@ -65,8 +66,8 @@ def _make(settings: Settings, plan: Plan, keys: list[str], home: Path, force: bo
     record = RunRecord(records_dir(settings), settings.name, settings.tag, _public(settings))
     try:
         result = _made(settings, plan, todo, record, terminal, force)
-    except KeyboardInterrupt:
-        record.finish("interrupted", error="stopped from the keyboard", scenes=keys)
+    except Stopped:
+        record.finish("interrupted", error="stopped", scenes=keys)
         raise
     except Exception as error:
         record.finish("failed", error=f"{type(error).__name__}: {error}", scenes=keys)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
 from segassets.cli import execution
+from segassets.cli.interrupts import Stopped
 from segassets.cli.terminal import Terminal
 from segassets.config.settings import Settings
 from segassets.runtime.timings import StageTimings
@@ -33,4 +35,7 @@ def main(job_file: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    try:
+        main(Path(sys.argv[1]))
+    except Stopped:
+        os._exit(130)  # the thread of the run is not waited for

@@ -17,7 +17,7 @@ import dagster as dg
 from dagster import DagsterInstance, EventLogEntry, JobDefinition
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
-from segassets.orchestration.dead_runs import owner_tags
+from segassets.orchestration.dead_runs import free_slots, owner_tags
 from segassets.orchestration.partitions import registered_scenes
 from segassets.orchestration.tags import asset_key
 
@@ -60,14 +60,15 @@ class LocalRun:
     batch: int = 8
     heard: Heard | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    run_ids: list[str] = field(default_factory=list, init=False)
 
     def run(self, todo: Mapping[str, Sequence[str]]) -> Outcome:
         """Make `todo`: scene -> assets, upstream first."""
-        outcome = Outcome()
+        outcome = Outcome(run_ids=self.run_ids)
         pending = {scene: list(assets) for scene, assets in todo.items() if assets}
         while pending:
             scenes, assets = self._next_batch(pending)
-            failures, made = self._execute(scenes, assets, outcome)
+            failures, made = self._execute(scenes, assets)
             for scene in scenes:
                 done = [asset for asset in assets if (asset, scene) in made]
                 outcome.made.setdefault(scene, []).extend(done)
@@ -77,6 +78,13 @@ class LocalRun:
                     pending[scene] = []
             pending = {scene: left for scene, left in pending.items() if left}
         return outcome
+
+    def cancel(self) -> None:
+        """Record the run that is going on as cancelled and free its pool slots; its process is about to end."""
+        run = self.instance.get_run_by_id(self.run_ids[-1]) if self.run_ids else None
+        if run is not None and not run.is_finished:
+            self.instance.report_run_canceled(run, "Stopped.")
+            free_slots(self.instance, run.run_id)
 
     def _next_batch(self, pending: Mapping[str, list[str]]) -> tuple[list[str], list[str]]:
         """Neighbouring scenes that need the same assets, from the first pending one on."""
@@ -90,12 +98,10 @@ class LocalRun:
             scenes.append(key)
         return scenes, assets
 
-    def _execute(
-        self, scenes: list[str], assets: list[str], outcome: Outcome
-    ) -> tuple[dict[str, str], set[tuple[str, str]]]:
+    def _execute(self, scenes: list[str], assets: list[str]) -> tuple[dict[str, str], set[tuple[str, str]]]:
         """One Dagster run: by scene why it failed (under "" what holds for all), and (asset, scene) made."""
         run_id = str(uuid.uuid4())
-        outcome.run_ids.append(run_id)
+        self.run_ids.append(run_id)
         made: set[tuple[str, str]] = set()
         self.instance.add_event_listener(run_id, partial(self._hear, made))
         tag = self.planner.store.tag

@@ -97,8 +97,8 @@ def _git(folder: Path, *args: str) -> str | None:
 def _torch_facts() -> dict[str, Any]:
     """CUDA as torch sees it, when torch is loaded already."""
     torch = sys.modules.get("torch")
-    if torch is None:
-        return {"loaded": False}
+    if torch is None or not hasattr(torch, "cuda") or not hasattr(torch, "get_num_threads"):
+        return {"loaded": False}  # or another thread is about to load it
     return {
         "loaded": True,
         "cuda_built": torch.version.cuda,

@@ -115,6 +115,19 @@ def test_killed_run_resumes_with_the_same_result(deployment):
     assert "no dead runs" in segassets(deployment, "doctor")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_run_is_recorded_as_such_and_keeps_what_is_done(deployment, number):
+    tag = f"stopped-{number}"
+    process = start_tracking(deployment, tag)
+    process.send_signal(number)
+    assert process.wait(timeout=60) == 130
+    assert "run again to go on" in (deployment / f"{tag}.log").read_text()
+    assert "interrupted" in segassets(deployment, "history", "--tag", tag)
+    assert "no dead runs" in segassets(deployment, "doctor")
+    plan = segassets(deployment, "run", "small", "--tag", tag, "--dry-run", *QUICK)
+    assert "3 missing, 4 present" in plan
+
+
 def test_second_run_on_the_same_scene_is_refused_clearly(deployment):
     process = start_tracking(deployment, "busy")
     os.killpg(process.pid, signal.SIGSTOP)
