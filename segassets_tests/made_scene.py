@@ -72,7 +72,9 @@ def make_store(root: Path, tag: str = "main", jpeg: bool = False) -> ArtifactSto
 def _provenance(asset: str, tag: str, store: ArtifactStore | None = None) -> Provenance:
     inputs = {"footage": "f00"} if store is None else {"frames": store.peek("frames", SCENE).version}
     model = {"name": "nano", "sha256": "ab" * 32} if asset in ("mask_candidates", "sam2_tracks") else {}
-    return Provenance(asset, SCENE, tag, inputs=inputs, config={"min_area": 20, "tag_seen": tag}, model=model)
+    return Provenance(
+        asset, SCENE, tag, inputs=inputs, config={"keyframe_stride": 2, "tag_seen": tag}, model=model
+    )
 
 
 def _write_extras(asset: str, folder: Path) -> None:

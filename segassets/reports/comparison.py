@@ -50,7 +50,7 @@ def write_comparison(
     Returns:
         The index: {"scene", "stride", "max_frames", "levels", "panels", "images": [{"file", "frame",
         "source_frame", "level", "truth", "candidates", "tracks"}]} (the last three are counts of masks, null
-        where the frame is not annotated or no keyframe).
+        where the frame is not annotated or has no candidates).
     """
     rows = frames.sort_by("frame").to_pylist()
     chosen = sample(len(rows), stride=config.stride, max_frames=config.max_frames)
@@ -107,7 +107,7 @@ class _Panels:
         counts: dict[str, int | None] = {"truth": None, "candidates": None}
         layers = (
             ("truth", self.truth, frame["annotated"], "not annotated"),
-            ("candidates", self.candidates, frame["frame"] in self.keyframes, "not a keyframe"),
+            ("candidates", self.candidates, frame["frame"] in self.keyframes, "none on this frame"),
         )
         for name, table, present, otherwise in layers:
             if table is None:

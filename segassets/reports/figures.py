@@ -148,7 +148,8 @@ def candidate_figures(data: SceneTables) -> dict[str, Any] | None:
         return None
     kept = data.filtered if data.filtered is not None else data.candidates
     kept_ids = set(kept.column("mask_id").to_pylist())
-    by_frame: dict[int, Counter] = defaultdict(Counter)
+    known = keyframes_of(data, data.candidates)
+    by_frame: dict[int, Counter] = defaultdict(Counter, {frame: Counter() for frame in known})
     for frame, mask_id, level in zip(
         *(data.candidates.column(name).to_pylist() for name in ("frame", "mask_id", "level")), strict=True
     ):
@@ -164,16 +165,28 @@ def candidate_figures(data: SceneTables) -> dict[str, Any] | None:
         "proposed": data.candidates.num_rows,
         "kept": kept.num_rows,
         "dropped": {reason: count for reason, count in data.dropped.items() if count},
-        "recall": _recall(data, data.candidates),
+        "recall": _recall(data, data.candidates, known),
     }
 
 
-def _recall(data: SceneTables, candidates: pa.Table) -> dict[int, dict[str, Any]] | None:
-    if data.truth is None or data.truth.num_rows == 0 or candidates.num_rows == 0:
+def keyframes_of(data: SceneTables, candidates: pa.Table) -> list[int]:
+    """The frames candidates were made on, also those without any: known from the recorded stride."""
+    found = set(candidates.column("frame").to_pylist())
+    record = data.provenance().get("mask_candidates")
+    stride = record.config.get("keyframe_stride") if record else None
+    if isinstance(stride, int) and stride > 0:
+        found.update(range(0, data.frames.num_rows, stride))
+    return sorted(found)
+
+
+def _recall(
+    data: SceneTables, candidates: pa.Table, keyframes: list[int]
+) -> dict[int, dict[str, Any]] | None:
+    if data.truth is None or data.truth.num_rows == 0:
         return None
     from segassets.proposals.recall import candidate_recall
 
-    recall = candidate_recall(candidates, data.truth)
+    recall = candidate_recall(candidates, data.truth, frames=keyframes)
     return {level: figures.as_dict() for level, figures in recall.items()}
 
 

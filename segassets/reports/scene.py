@@ -95,7 +95,6 @@ class _Page:
         self.pictures = draw_scene(inputs.source, data, shown, config)
         self.comparison, note = read_comparison(inputs.folders.get("track_comparison"), config.max_width)
         frames = data.frames.num_rows
-        keyframes = [item["frame"] for item in candidates["keyframes"]] if candidates else []
         origin, software = origin_view(data)
         self.view: dict[str, Any] = {
             "scene": inputs.scene,
@@ -107,7 +106,7 @@ class _Page:
             "tracks": track_rows(shown),
             "hidden": len(tracks) - len(shown),
             "counts": tracker_counts(data.stats),
-            "timeline": timeline(shown, frames, keyframes),
+            "timeline": timeline(shown, frames),
             "plots": plots(shown, frames),
             "quality": quality_view(self.quality, config.match_iou) if self.quality else None,
             "candidates": candidates_view(candidates, frames) if candidates else None,

@@ -13,7 +13,7 @@ from segassets.reports.svg import MAX_POINTS, Scale, _svg, frame_axis, frame_sca
 _ROW, _HEAD, _ACTIVE = 13.0, 20.0, 34.0
 
 
-def timeline(tracks: Sequence[TrackFigures], frames: int, keyframes: Sequence[int] = ()) -> str:
+def timeline(tracks: Sequence[TrackFigures], frames: int) -> str:
     """SVG of the tracks in the order given, with a heading where the level changes.
 
     A bar is a stretch with masks, a dashed line a gap, a dot a keyframe whose candidate founded or supports

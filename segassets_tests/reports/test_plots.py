@@ -47,7 +47,7 @@ def test_timeline_has_a_row_a_track() -> None:
         track(2, [3], because="left_view"),
         track(3, [0, 1], level=4, because="unsupported"),
     ]
-    root = parse(timeline(tracks, 6, [0, 5]))
+    root = parse(timeline(tracks, 6))
     assert len(root.findall(f"{NS}rect")) == 4
     marks = [item.get("class") for item in root.findall(f"{NS}circle")]
     assert marks.count("mark") == 2 and marks.count("end") == 1

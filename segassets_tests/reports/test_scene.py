@@ -130,7 +130,7 @@ def test_everything_is_there(store: ArtifactStore, tmp_path: Path) -> None:
     said = ("frame 0", "frame 2", "frame 4", "left the view", "small area", "nano", "ab" * 6, "300 MB")
     for words in (*said, "3 candidates founded a track"):
         assert words in page.text
-    for words in ("## Timeline", "| 3 | 2 (whole) | 0–1 | 2 |", "min_area"):
+    for words in ("## Timeline", "| 3 | 2 (whole) | 0–1 | 2 |", "keyframe_stride"):
         assert words in markdown
 
 
@@ -184,6 +184,8 @@ def test_a_scene_without_any_mask(store: ArtifactStore, tmp_path: Path) -> None:
     replace_table(store, "sam2_tracks", TRACKS.empty_table(), "tracks.parquet")
     figures, page, markdown = report(inputs(store), tmp_path / "out")
     assert figures["tracks"] == 0 and "j" not in figures
+    assert "0 masks were proposed on 3 keyframes" in page.text
+    assert "plots" not in page.ids and "table" not in page.ids
     assert "No mask was tracked" in page.text and "No mask was tracked" in markdown
 
 
