@@ -149,6 +149,7 @@ def _tell(
     as_json: bool,
 ) -> None:
     """Say what was made, where it is, and what failed."""
+    from segassets.cli.tag_figures import mask_counts
     from segassets.storage.store import ArtifactStore
 
     store = ArtifactStore(settings.root, settings.tag)
@@ -166,8 +167,18 @@ def _tell(
     made = sum(len(assets) for assets in result.made.values())
     took = duration_text(record.summary["duration_s"])
     typer.echo(f"{made} artifacts made in {took}, {len(keys) - len(failed)} of {len(keys)} scenes complete")
+    counts = mask_counts(store, keys)
+    if counts:
+        typer.echo(
+            "masks    {candidates} candidates, {filtered_masks} kept, {tracks} tracks".format(**counts)
+        )
+    if counts and not counts["tracks"]:
+        typer.echo(
+            "         nothing to follow: lower min_area, stability or candidates.predicted_iou_threshold"
+        )
     typer.echo(f"results  {settings.root} (tag {settings.tag})")
     typer.echo(f"record   {record.folder / 'summary.json'}")
     for path in list(reports.values())[:5]:
         typer.echo(f"report   {path}")
-    typer.echo("look at it in the Dagster UI: make ui   (or segassets ui)")
+    shown = "" if settings.tag == "main" else f"SEGASSETS_TAGS=main,{settings.tag} "
+    typer.echo(f"look at it in the Dagster UI: {shown}make ui   (or {shown}segassets ui)")

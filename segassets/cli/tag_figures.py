@@ -20,16 +20,24 @@ _ASSETS = (
 )
 
 
+def mask_counts(store: ArtifactStore, scenes: Sequence[str]) -> dict[str, int]:
+    """Candidates, masks kept and tracks of all scenes together; nothing where no scene has tracks."""
+    found = {"candidates": 0, "filtered_masks": 0, "tracks": 0}
+    with_tracks = [scene for scene in scenes if store.has("sam2_tracks", scene)]
+    for scene in with_tracks:
+        folders = {asset: store.peek(asset, scene).path for asset in _ASSETS if store.has(asset, scene)}
+        for name in found:
+            found[name] += _counts(folders)[name] or 0
+    return found if with_tracks else {}
+
+
 def scene_figures(store: ArtifactStore, scene: str) -> dict[str, float | int | None]:
     """Figures of one scene that has tracks; None where an asset or the truth is not there."""
     folders = {asset: store.peek(asset, scene).path for asset in _ASSETS if store.has(asset, scene)}
     runs = [_read_json(folder / "run.json") for folder in folders.values()]
     peaks = [run["peak_cpu_bytes"] for run in runs if run.get("peak_cpu_bytes")]
     return {
-        "candidates": _rows(folders, "mask_candidates", "masks.parquet"),
-        "filtered_masks": _rows(folders, "filtered_masks", "masks.parquet"),
-        "tracks": _rows(folders, "sam2_tracks", "tracks.parquet"),
-        "track_masks": _rows(folders, "sam2_tracks", "masks.parquet"),
+        **_counts(folders),
         "seconds": round(sum(run.get("seconds", 0.0) for run in runs), 3),
         "peak_cpu_mb": round(max(peaks) / 1e6, 1) if peaks else None,
         **_quality(folders),
@@ -62,6 +70,15 @@ def _quality(folders: dict[str, Path]) -> dict[str, float | int | None]:
         return nothing
     quality = track_quality(tables.tracks, tables.truth, tables.annotated_frames)
     return {name: quality.get(name) for name in AVERAGED}
+
+
+def _counts(folders: dict[str, Path]) -> dict[str, int | None]:
+    return {
+        "candidates": _rows(folders, "mask_candidates", "masks.parquet"),
+        "filtered_masks": _rows(folders, "filtered_masks", "masks.parquet"),
+        "tracks": _rows(folders, "sam2_tracks", "tracks.parquet"),
+        "track_masks": _rows(folders, "sam2_tracks", "masks.parquet"),
+    }
 
 
 def _rows(folders: dict[str, Path], asset: str, name: str) -> int | None:

@@ -8,6 +8,7 @@ import pytest
 
 from segassets.config import Settings, load_settings
 from segassets.config.load import SHORT_NAMES, find_config
+from segassets.config.records import records_dir
 from segassets.configs_dir import configs_dir
 from segassets.errors import BadConfig, MissingInput
 
@@ -145,5 +146,17 @@ def test_every_field_is_described():
     assert list(undescribed(Settings)) == []
 
 
-def test_root_placeholder():
-    assert load_settings(None, ["output_root=/out/{name}", "name=night"], environ={}).root == "/out/night"
+@pytest.mark.parametrize(
+    ("output_root", "root", "records"),
+    [
+        ("/out/{name}", "/out/night", "/out/night"),
+        ("out", "{here}/out", "{here}/out"),
+        ("file:///out", "file:///out", "/out"),
+        ("s3://bucket/{name}", "s3://bucket/night", "{here}/.segassets/records"),
+    ],
+)
+def test_roots_and_where_records_go(tmp_path, monkeypatch, output_root, root, records):
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings(None, [f"output_root={output_root}", "name=night"], environ={})
+    assert settings.root == root.replace("{here}", str(tmp_path))
+    assert str(records_dir(settings)) == records.replace("{here}", str(tmp_path))
