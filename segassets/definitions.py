@@ -26,6 +26,9 @@ from segassets.orchestration.tags import configured_tags, settings_of_tags
 
 warnings.filterwarnings("ignore", category=dg.BetaWarning)  # backfill policies, user code automation
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+warnings.filterwarnings(
+    "ignore", "Asset job .* varying BackfillPolicies"
+)  # on purpose, see SceneAsset.scenes_per_run
 
 
 def build_definitions(

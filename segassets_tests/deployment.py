@@ -114,3 +114,35 @@ def draw_shapes(seed: int, size_hw: tuple[int, int]) -> tuple[np.ndarray, list[l
         pen.polygon([tuple(point) for point in points], fill=colour)
         polygons.append([round(float(value), 2) for value in points.reshape(-1)])
     return np.asarray(picture), polygons
+
+
+def run_assets(
+    instance,
+    assets,
+    keys: list[str],
+    deployment: Deployment,
+    *,
+    checks=(),
+    tag: str = "main",
+    wait_s: float = 0.0,
+):
+    """Materialize scene assets (and quality checks) for neighbouring scenes in one run; the run's result."""
+    import dagster as dg
+
+    from segassets.orchestration.partitions import register_scenes
+    from segassets.orchestration.resources import FootageResource, GpuResource, StoreResource
+    from segassets.orchestration.tags import settings_of_tags
+
+    settings = settings_of_tags([tag])[tag]
+    register_scenes(instance, deployment.keys)
+    return dg.materialize(
+        [asset.build(tag, settings) for asset in assets] + [check.build(tag) for check in checks],
+        instance=instance,
+        resources={
+            "store": StoreResource(root=str(deployment.output), wait_s=wait_s),
+            "footage": FootageResource(datasets=[]),
+            "gpu": GpuResource(lock_dir=None, wait_s=0.0),
+        },
+        tags={"dagster/asset_partition_range_start": keys[0], "dagster/asset_partition_range_end": keys[-1]},
+        raise_on_error=False,
+    )
