@@ -1,4 +1,4 @@
-"""Tables of docs/formats.md that follow from the code; `python -m segassets_tests.doc_tables` rewrites them."""
+"""Tables of the docs that follow from the code; `python -m segassets_tests.doc_tables` rewrites them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Any
 
 import pyarrow as pa
 
+from segassets.config.listing import markdown as settings_table
 from segassets.datasets.layouts import LAYOUTS, layout_class
 from segassets.exports.registry import FORMATS
 from segassets.masks import schemas
 
 DOCS = Path(__file__).parent.parent / "docs"
 FORMATS_PAGE = DOCS / "formats.md"
-_BLOCK = re.compile(r"(<!-- (schema|options): (\w+) -->\n).*?(<!-- end -->)", re.S)
+CONFIGURATION_PAGE = DOCS / "configuration.md"
+_BLOCK = re.compile(r"(<!-- (schema|options|settings): (\w+) -->\n).*?(<!-- end -->)", re.S)
 
 
 def schema_table(schema: pa.Schema) -> str:
@@ -50,6 +52,8 @@ def _cell(text: str) -> str:
 
 def expected(kind: str, name: str) -> str:
     """The text a marked block of the page should hold."""
+    if kind == "settings":
+        return settings_table() + "\n"
     if kind == "schema":
         return schema_table(getattr(schemas, name))
     model = (
@@ -76,4 +80,5 @@ def blocks(page: str) -> set[tuple[str, str]]:
 
 
 if __name__ == "__main__":
-    FORMATS_PAGE.write_text(rewritten(FORMATS_PAGE.read_text("utf-8")), "utf-8")
+    for page in (FORMATS_PAGE, CONFIGURATION_PAGE):
+        page.write_text(rewritten(page.read_text("utf-8")), "utf-8")

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from segassets.config import load_settings
 from segassets.config.listing import all_settings, markdown, text, value_at
 from segassets.config.load import SHORT_NAMES
 from segassets.yaml_files import parse_yaml
-
-PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
+from segassets_tests import doc_tables
 
 
 def test_every_setting_can_be_read_and_set_to_its_default():
@@ -28,7 +25,9 @@ def test_every_setting_can_be_read_and_set_to_its_default():
 
 
 def test_the_documentation_lists_them_as_they_are():
-    assert PAGE.read_text("utf-8").endswith(markdown() + "\n"), "refresh it: segassets settings --markdown"
+    page = doc_tables.CONFIGURATION_PAGE.read_text("utf-8")
+    assert page == doc_tables.rewritten(page), "run: python -m segassets_tests.doc_tables"
+    assert markdown() in page
 
 
 @pytest.mark.parametrize(
