@@ -11,17 +11,20 @@ from typing import Any
 
 import dagster as dg
 
-from segassets.assets.graph import QUALITY_CHECKS, SCENE_ASSETS, TRACK_SCENES, USES
+from segassets.assets.graph import QUALITY_CHECKS, SCENE_ASSETS, USES
 from segassets.config import Settings
 from segassets.orchestration.automation import (
     Nightly,
+    Use,
     new_scenes_sensor,
     nightly_condition,
     nightly_schedule,
     nightly_sensor,
 )
+from segassets.orchestration.checks import QualityCheck
 from segassets.orchestration.freshness import NeedsMaking
 from segassets.orchestration.resources import FootageResource, GpuResource, StoreResource
+from segassets.orchestration.scene_assets import SceneAsset
 from segassets.orchestration.tags import configured_tags, settings_of_tags
 
 warnings.filterwarnings("ignore", category=dg.BetaWarning)  # backfill policies, user code automation
@@ -35,6 +38,9 @@ def build_definitions(
     *,
     settings: Mapping[str, Settings] | None = None,
     tags: Sequence[str] | None = None,
+    assets: Sequence[SceneAsset] = SCENE_ASSETS,
+    checks: Sequence[QualityCheck] = QUALITY_CHECKS,
+    uses: Sequence[Use] = USES,
     resources: Mapping[str, Any] | None = None,
     nightly: Nightly | None = None,
     executor: dg.ExecutorDefinition | None = None,
@@ -44,6 +50,7 @@ def build_definitions(
     Args:
         settings: experiment tag -> its settings, the defaults of all configs; by default those of `tags`.
         tags: experiment tags shown side by side; by default `$SEGASSETS_TAGS`, else main.
+        assets, checks, uses: the graph, its quality checks, its jobs (the first is the one the schedule runs).
         resources: replace `store`, `footage` or `gpu`.
         nightly: hour and amount of the automation; by default from `SEGASSETS_NIGHTLY_*`.
         executor: runs the steps of a run; by default one after the other in one process, where a network that was
@@ -59,17 +66,15 @@ def build_definitions(
         **(resources or {}),
     }
     stores = {tag: resources["store"].of(tag) for tag in settings}
-    condition = nightly_condition(NeedsMaking(SCENE_ASSETS, stores, resources["footage"]), nightly)
+    condition = nightly_condition(NeedsMaking(assets, stores, resources["footage"]), nightly)
     return dg.Definitions(
-        assets=[asset.build(tag, settings[tag], condition) for tag in settings for asset in SCENE_ASSETS],
-        asset_checks=[check.build(tag) for tag in settings for check in QUALITY_CHECKS],
-        jobs=[use.job(tag) for tag in settings for use in USES],
-        schedules=[
-            nightly_schedule(tag, TRACK_SCENES, SCENE_ASSETS, stores[tag], nightly) for tag in settings
-        ],
+        assets=[asset.build(tag, settings[tag], condition) for tag in settings for asset in assets],
+        asset_checks=[check.build(tag) for tag in settings for check in checks],
+        jobs=[use.job(tag) for tag in settings for use in uses],
+        schedules=[nightly_schedule(tag, uses[0], assets, stores[tag], nightly) for tag in settings],
         sensors=[
             new_scenes_sensor(resources["footage"], nightly),
-            *(nightly_sensor(tag, SCENE_ASSETS, nightly) for tag in settings),
+            *(nightly_sensor(tag, assets, nightly) for tag in settings),
         ],
         resources=resources,
         executor=executor or dg.in_process_executor,
