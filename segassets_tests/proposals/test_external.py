@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -163,16 +165,16 @@ def test_a_program_of_an_abandoned_run_is_ended(tmp_path):
     source = frames()
     answers = make_engine(config, no_model).propose(source.iterate(), tmp_path)
 
-    class Stop(Exception):
-        pass
+    def interrupt_once_it_runs() -> None:
+        while not ((tmp_path / "child").is_file() and (tmp_path / "child").read_text()):
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
 
-    import threading
-
-    timer = threading.Timer(1.0, lambda: os.kill(os.getpid(), 2))
-    timer.start()
+    thread = threading.Thread(target=interrupt_once_it_runs, daemon=True)
+    thread.start()
     with pytest.raises(KeyboardInterrupt):
         next(answers)
-    timer.join()
+    thread.join()
     pid = (tmp_path / "child").read_text()
     time.sleep(0.2)
     stat = Path("/proc") / pid / "stat"
