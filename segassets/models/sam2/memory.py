@@ -99,7 +99,9 @@ class ObjectMemory:
         return {name: item.cpu().contiguous() for name, item in tensors.items()}, plain
 
     @classmethod
-    def from_arrays(cls, tensors: dict[str, torch.Tensor], plain: dict[str, Any], device: torch.device) -> ObjectMemory:
+    def from_arrays(
+        cls, tensors: dict[str, torch.Tensor], plain: dict[str, Any], device: torch.device
+    ) -> ObjectMemory:
         """The memory that `to_arrays` described, on `device`."""
 
         def ring(name: str) -> deque[torch.Tensor]:
