@@ -3,8 +3,8 @@
     python scripts/tune_candidates.py --model nano --dataset rooms_train --scenes 12 \
         stability_threshold=0.5,0.6,0.7 predicted_iou_threshold=0.4,0.6
 
-Every combination of the values is measured on the first frame of each scene. Thresholds are chosen on rooms a model may
-have seen, never on those it is judged by (rooms_eval).
+Every combination of the values is measured, over the model's own settings, on the first frame of each scene.
+Thresholds are chosen on rooms a model may have seen, never on those it is judged by (rooms_eval).
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def main() -> None:
     parser.add_argument("values", nargs="*", help="name=value,value of a CandidateConfig field")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    segmenter = Sam2ImageSegmenter(get_network(load_spec(arguments.model), "cpu"))
+    spec = load_spec(arguments.model)
+    segmenter = Sam2ImageSegmenter(get_network(spec, "cpu"))
     scenes = []
     for key in all_scene_keys([arguments.dataset])[: arguments.scenes]:
         scene = open_scene(key)
@@ -57,7 +58,8 @@ def main() -> None:
         choices.append([yaml.safe_load(value) for value in values.split(",")])
     for combination in itertools.product(*choices):
         settings = dict(zip(names, combination, strict=True))
-        config = parse(CandidateConfig, settings, "command line")
+        suited = spec.settings.get("candidates", {})
+        config = parse(CandidateConfig, suited | settings, "command line")
         print(
             settings or "defaults", measure(scenes, segmenter, config, arguments.filter_stability), flush=True
         )
