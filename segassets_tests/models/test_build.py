@@ -68,6 +68,12 @@ def test_nano_is_small() -> None:
     assert not network.training
 
 
+def test_the_card_belongs_to_the_weights() -> None:
+    from segassets.models.sam2.weights import NANO_WEIGHTS
+
+    assert weights_sha256(load_spec("nano")) in NANO_WEIGHTS.with_suffix(".md").read_text()
+
+
 def test_unknown_packaged_config() -> None:
     spec = load_spec("sam2-local").model_copy(update={"config": "configs/sam2.1/sam2.1_hiera_x.yaml"})
     with pytest.raises(BadConfig, match=r"sam2.1_hiera_x.*sam2.1_hiera_t\.yaml"):
