@@ -179,7 +179,7 @@ def distinct(pool: Pool, config: CandidateConfig) -> Pool:
 def full_size(pool: Pool, height: int, width: int, config: CandidateConfig) -> Masks:
     """The pool at the picture's size: measured there, small regions cleaned, unstable masks dropped."""
     offset = config.stability_offset
-    small_hw = pool.logits.shape[-2:]
+    small_hw = (pool.logits.shape[-2], pool.logits.shape[-1])
     upsampler = Upsampler(small_hw, height, width, -offset, pool.logits.device)
     counts: list[str] = []
     stability = np.zeros(len(pool), np.float32)
