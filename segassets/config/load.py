@@ -1,4 +1,4 @@
-"""Where a run's values come from: command line over environment over YAML over defaults."""
+"""Where a run's values come from: command line, environment, YAML, what suits the model, defaults: the first wins."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from segassets.config.settings import Settings
 from segassets.config.values import parse_value
 from segassets.configs_dir import configs_dir
 from segassets.errors import BadConfig, MissingInput, did_you_mean
+from segassets.models.registry import load_spec
 from segassets.strict import parse, section_at
 from segassets.yaml_files import read_yaml
 
@@ -73,8 +74,13 @@ def load_layers(
 
 
 def settings_of(layers: Sequence[Layer]) -> Settings:
-    """The settings that the layers give, one over the other."""
+    """The settings that the layers give, one over the other, all of them over what suits the model they choose."""
     merged: dict[str, Any] = {}
+    for layer in layers:
+        _merge(merged, layer.values)
+    suited = model_layer(str(merged.get("model", Settings.model_fields["model"].default)))
+    merged = copy.deepcopy(suited.values)
+    layers = [suited, *layers]
     for layer in layers:
         _merge(merged, layer.values)
     return parse(Settings, merged, lambda path: source_of(layers, path) or layers[0].where)
@@ -100,6 +106,13 @@ def find_config(config: str | Path) -> Path:
         return named
     known = [item.stem for item in folder.glob("*.yaml")]
     raise MissingInput(f"no run configuration {config}: no such file.{did_you_mean(path.stem, known)}")
+
+
+def model_layer(name: str) -> Layer:
+    """The settings that suit a model's scores, from its file; nothing for a model that is not configured (whoever
+    loads it says so)."""
+    path = configs_dir() / "models" / f"{name}.yaml"
+    return Layer(str(path), load_spec(name).settings if path.is_file() else {})
 
 
 def yaml_layer(path: Path) -> Layer:

@@ -114,7 +114,7 @@ def evaluate_model(
         scenes += 1
         add_pictures(figures, scene, segmenter)
         add_tracks(figures, scene, Sam2Tracker(network, len(scene.source), spec.precision), track_frames)
-        add_candidates(figures, scene, segmenter)
+        add_candidates(figures, scene, segmenter, spec.settings.get("candidates", {}))
     if not figures.box["value"]:
         raise BadInput(f"dataset {dataset!r}: expected annotated objects over .5 % of the frame, found none")
     result = summarise(figures)
@@ -192,14 +192,16 @@ def add_tracks(figures: Figures, scene: EvaluationScene, tracker: VideoTracker, 
         figures.track["first_mask_kept"].append(np.mean(kept, axis=0))
 
 
-def add_candidates(figures: Figures, scene: EvaluationScene, segmenter: ImageSegmenter) -> None:
+def add_candidates(
+    figures: Figures, scene: EvaluationScene, segmenter: ImageSegmenter, suited: dict[str, Any]
+) -> None:
     """Automatic masks of every eighth frame, with the stage's own settings."""
     from segassets.proposals.config import CandidateConfig
     from segassets.proposals.recall import candidate_recall
     from segassets.proposals.sam2_engine import Sam2CandidateEngine
     from segassets.proposals.scene import keyframes, propose_scene
 
-    config = CandidateConfig(keyframe_stride=CANDIDATE_STRIDE)
+    config = CandidateConfig(**{**suited, "keyframe_stride": CANDIDATE_STRIDE})
     found = propose_scene(scene.source, scene.key, Sam2CandidateEngine(segmenter, config), config)
     wanted = keyframes(len(scene.source), CANDIDATE_STRIDE)
     by_level = candidate_recall(found, scene.truth, min_area_fraction=MIN_AREA_FRACTION, frames=wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +26,7 @@ def quick_figures(network: SAM2Base, clips: list[Clip], size_px: int, frames: in
     rng = np.random.default_rng(7)
     found: dict[str, list[torch.Tensor]] = {"point": [], "point_best": [], "box": [], "track": []}
     for clip in clips:
-        pool = ClipPool(folder=None, clips=[clip])
+        pool = ClipPool(folder=Path(), clips=[clip])
         sample = draw_sample(pool, rng, frames, size_px, augment=False)
         names = [n for n in torch.unique(sample.objects[0]).tolist() if n > 0]
         masks = [sample.objects == n for n in names]

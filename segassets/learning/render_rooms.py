@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -77,5 +78,6 @@ def render_clips(folder: Path, seeds: Sequence[int]) -> None:
             continue
         staging = path.with_suffix(f".{os.getpid()}.tmp")
         with staging.open("wb") as file:
-            np.savez(file, **training_arrays(generate_room(training_spec(seed), seed)))
+            arrays: dict[str, Any] = training_arrays(generate_room(training_spec(seed), seed))
+            np.savez(file, **arrays)
         staging.rename(path)

@@ -55,5 +55,7 @@ def _path_of(name_or_path: str) -> Path:
         raise BadConfig(f"model: no file {path}")
     if name_or_path not in (names := list_models()):
         folder = configs_dir() / "models"
-        raise BadConfig(f"model: there is no '{name_or_path}' in {folder}.{did_you_mean(name_or_path, names)}")
+        raise BadConfig(
+            f"model: there is no '{name_or_path}' in {folder}.{did_you_mean(name_or_path, names)}"
+        )
     return configs_dir() / "models" / f"{name_or_path}.yaml"

@@ -65,6 +65,12 @@ class ModelSpec(StrictModel):
     device: str = Field("auto", description="auto (a GPU where there is one), cpu, cuda or cuda:<i>.")
     precision: Precision = Field("fp32", description="Precision of the network's arithmetic.")
 
+    settings: dict[str, dict[str, Any]] = Field(
+        {},
+        description="Settings of a run that suit this model's scores, by section, e.g. candidates: {...}; a run's YAML "
+        "comes over them.",
+    )
+
     @field_validator("device")
     @classmethod
     def _known_device(cls, value: str) -> str:
