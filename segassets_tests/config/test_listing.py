@@ -12,15 +12,18 @@ from segassets_tests import doc_tables
 
 
 def test_every_setting_can_be_read_and_set_to_its_default():
-    defaults = load_settings(environ={})
+    plain = {"SEGASSETS_MODEL": "sam2.1-hiera-tiny"}  # a model that brings no settings of its own
+    defaults = load_settings(environ=plain)
     listed = list(all_settings())
     assert {"tag", "candidates.levels", "tracking.max_propagate", "stages.sam2_tracks"} <= {
         s.name for s in listed
     }
     assert {setting.short for setting in listed} - {None} == set(SHORT_NAMES)
     for setting in listed:
+        if setting.name == "model":
+            continue
         assert value_at(defaults, setting.path) == setting.default
-        written = load_settings(None, [f"{setting.name}={text(setting.default)}"], environ={})
+        written = load_settings(None, [f"{setting.name}={text(setting.default)}"], environ=plain)
         assert written == defaults, setting.name
 
 

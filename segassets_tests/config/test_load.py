@@ -11,6 +11,7 @@ from segassets.config.load import SHORT_NAMES, find_config
 from segassets.config.records import records_dir
 from segassets.configs_dir import configs_dir
 from segassets.errors import BadConfig, MissingInput
+from segassets.proposals.config import CandidateConfig
 
 
 def at(settings: Settings, path: str):
@@ -61,6 +62,19 @@ def test_precedence(tmp_path, key, in_yaml, in_env, in_line, expected):
     environ = {} if in_env is None else {"SEGASSETS_" + key.upper().replace(".", "__"): in_env}
     line = [] if in_line is None else [f"{key}={in_line}"]
     assert at(load_settings(config, line, environ=environ), key) == expected
+
+
+def test_what_suits_the_model_lies_under_the_yaml(tmp_path):
+    nano = load_settings(None, environ={})
+    assert nano.model == "nano"
+    assert nano.candidates.stability_threshold == 0.3
+    official = load_settings(None, ["model=sam2.1-hiera-tiny"], environ={})
+    assert official.candidates.stability_threshold == CandidateConfig().stability_threshold
+    own = tmp_path / "own.yaml"
+    own.write_text("candidates: {stability_threshold: 0.7}")
+    chosen = load_settings(own, environ={})
+    assert chosen.candidates.stability_threshold == 0.7
+    assert chosen.candidates.refine_points == nano.candidates.refine_points
 
 
 def test_named_options_yield_to_written_out_keys():
@@ -114,7 +128,7 @@ def test_wrong_keys_and_values(tmp_path, text, environ, line, words):
 
 def test_unrelated_variables_are_left_alone():
     environ = {"SEGASSETS_SERVICE_HOST": "10.0.0.1", "SEGASSETS_DEBUG": "1", "SEGASSETS_CONFIGS": "/x"}
-    assert load_settings(None, environ=environ) == Settings()
+    assert load_settings(None, environ=environ) == load_settings(None, environ={})
 
 
 def test_unknown_configuration_names_the_near_one(tmp_path, monkeypatch):
