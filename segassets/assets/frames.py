@@ -39,7 +39,6 @@ def frames(work: SceneWork, config: FramesConfig) -> Made:
     from segassets.datasets.frames import frames_table
     from segassets.masks.schemas import FRAMES
     from segassets.masks.table import write_table
-    from segassets.storage.atomic import write_text
 
     scene = work.scene
     table = frames_table(scene)
@@ -54,7 +53,7 @@ def frames(work: SceneWork, config: FramesConfig) -> Made:
         "excluded": scene.excluded,
         "extras": scene.extras,
     }
-    write_text(work.out / "scene.json", json.dumps(facts, indent=1, default=str))
+    (work.out / "scene.json").write_text(json.dumps(facts, indent=1, default=str), "utf-8")
     annotated = sum(table.column("annotated").to_pylist())
     return Made(
         numbers={

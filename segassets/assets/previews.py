@@ -25,7 +25,7 @@ def frames_preview(source: FrameSource, count: int = 3) -> np.ndarray | None:
         return None
     pictures = [thumbnail(rgb, _CELL_PX) for _, rgb in source.iterate(chosen)]
     labels = [f"frame {frame}" for frame in chosen]
-    return contact_sheet(pictures, columns=count, labels=labels, cell_px=_CELL_PX)
+    return contact_sheet(pictures, columns=count, labels=labels, cell_px=_cell(pictures))
 
 
 def masks_preview(source: FrameSource, masks: pa.Table, by_track: bool = False) -> np.ndarray | None:
@@ -51,7 +51,12 @@ def masks_preview(source: FrameSource, masks: pa.Table, by_track: bool = False) 
         drawn = draw_instances(small, _instances(rows, small.shape[:2], by_track), labels=False)
         pictures.append(thumbnail(drawn, _CELL_PX))
         labels.append(f"frame {frame}: {rows.num_rows} masks")
-    return contact_sheet(pictures, columns=len(pictures), labels=labels, cell_px=_CELL_PX)
+    return contact_sheet(pictures, columns=len(pictures), labels=labels, cell_px=_cell(pictures))
+
+
+def _cell(pictures: list[np.ndarray]) -> int:
+    """Width of the sheet's cells: small pictures are not blown up."""
+    return max(96, max(picture.shape[1] for picture in pictures))
 
 
 def _instances(rows: pa.Table, size_hw: tuple[int, int], by_track: bool) -> list[tuple[int, np.ndarray]]:

@@ -20,12 +20,11 @@ import dagster as dg
 
 from segassets.errors import OutOfSpace, SegassetsError
 from segassets.orchestration.checks import Verdict, VerdictLog, refuse_failed, run_checks
-from segassets.orchestration.events import ALREADY_RECORDED, latest_events, materialization
+from segassets.orchestration.events import ALREADY_RECORDED, latest_events, materialization, quick_events
 from segassets.orchestration.metadata import materialization_metadata, without_secrets
 from segassets.orchestration.op_config import stage_config
 from segassets.orchestration.tags import asset_key
 from segassets.orchestration.work import Made, SceneWork, check_footage
-from segassets.storage import atomic
 
 if TYPE_CHECKING:
     from segassets.datasets.scene import Scene
@@ -74,6 +73,7 @@ class Batch:
         """Make every scene, then close the step or name what failed."""
         keys = list(self.context.partition_keys)
         with ExitStack() as stack:
+            stack.enter_context(quick_events(self.context.instance, self.context.run_id))
             if self.asset.gpu is not None:
                 self.device = stack.enter_context(self.context.resources.gpu.slot(self._wanted_device()))
             for at, key in enumerate(keys):
@@ -138,7 +138,7 @@ class Batch:
                     self.verdicts.add(key, verdicts)
                 refuse_failed(verdicts, f"{name} of scene {key}")
                 run = _run_record(time.perf_counter() - began, started, resources)
-                atomic.write_text(out / RUN_FILE, json.dumps(run, indent=1))
+                (out / RUN_FILE).write_text(json.dumps(run, indent=1), "utf-8")
             store.clear_work(name, key)
             self._record(key, made, verdicts, provenance, run)
 

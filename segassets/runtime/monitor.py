@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -91,13 +92,10 @@ class ResourceMonitor:
 
 
 def _family_memory(process: psutil.Process, with_children: bool) -> tuple[set[int], int]:
-    """Process ids of a process and its descendants, and their resident bytes together.
-
-    Looking for descendants reads the whole process table; without them it is cheap.
-    """
+    """Process ids of a process and its descendants, and their resident bytes together."""
     pids, total = set(), 0
     try:
-        family = [process, *(process.children(recursive=True) if with_children else ())]
+        family = [process, *(_descendants(process) if with_children else ())]
     except psutil.Error:
         family = [process]
     for member in family:
@@ -107,6 +105,29 @@ def _family_memory(process: psutil.Process, with_children: bool) -> tuple[set[in
         except psutil.Error:  # it ended while we looked
             continue
     return pids, total
+
+
+def _descendants(process: psutil.Process) -> list[psutil.Process]:
+    """Children, their children and so on; from the kernel's own lists where it keeps them."""
+    if not Path(f"/proc/{process.pid}/task/{process.pid}/children").exists():
+        return process.children(recursive=True)
+    found: list[int] = []
+    waiting = [process.pid]
+    while waiting:
+        for listing in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
+            try:
+                children = [int(pid) for pid in listing.read_text().split()]
+            except OSError:  # that thread ended while we looked
+                continue
+            found += children
+            waiting += children
+    alive = []
+    for pid in found:
+        try:
+            alive.append(psutil.Process(pid))
+        except psutil.Error:
+            continue
+    return alive
 
 
 def _gpu_handles() -> list[Any]:
