@@ -171,10 +171,14 @@ def test_a_program_of_an_abandoned_run_is_ended(tmp_path):
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=interrupt_once_it_runs, daemon=True)
-    thread.start()
-    with pytest.raises(KeyboardInterrupt):
-        next(answers)
-    thread.join()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever other tests made of it
+    try:
+        thread.start()
+        with pytest.raises(KeyboardInterrupt):
+            next(answers)
+        thread.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
     pid = (tmp_path / "child").read_text()
     time.sleep(0.2)
     stat = Path("/proc") / pid / "stat"
