@@ -70,7 +70,7 @@ def open_checkpoint(folder: Path) -> TrainedCheckpoint:
         path = folder / name
         if not path.is_file():
             raise MissingInput(
-                f"{path}: missing; the training's record lists it. Train again, or copy the whole folder"
+                f"{path}: missing; the record of the training lists it. Train again, or copy the whole folder"
             )
         if (found := sha256_of(path)) != expected:
             raise StaleInput(

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 
 from segassets.configs_dir import configs_dir
 from segassets.errors import BadConfig, MissingInput, did_you_mean
-from segassets.evaluation.prompts import EvalPrompts
+from segassets.evaluation.prompts import EvaluationConfig
 from segassets.learning.clip_config import AugmentConfig, ClipData
 from segassets.learning.training_config import (
     CheckpointConfig,
@@ -65,7 +65,7 @@ class Experiment(StrictModel):
     trainer: TrainerConfig = Field(TrainerConfig(), description="How long and on what.")
     checkpoints: CheckpointConfig = Field(CheckpointConfig(), description="What is kept.")
     logging: LoggingConfig = Field(LoggingConfig(), description="Curves and pictures.")
-    evaluation: EvalPrompts = Field(EvalPrompts(), description="How its checkpoint is evaluated afterwards.")
+    evaluation: EvaluationConfig = Field(EvaluationConfig(), description="How its checkpoint is evaluated afterwards.")
 
     @field_validator("name")
     @classmethod

@@ -1,4 +1,4 @@
-"""Sections of an experiment that say how a SAM2 learns: prompts, loss, modules, optimizer, trainer. Imports no torch."""
+"""How a SAM2 learns, section by section: prompts, loss, modules, optimizer, trainer. Imports no torch."""
 
 from __future__ import annotations
 
@@ -163,8 +163,12 @@ class TrainerConfig(StrictModel):
     precision: Literal["32", "bf16-mixed", "16-mixed"] = Field(
         "32", description="Arithmetic of a training step."
     )
-    epochs: int = Field(1, ge=1, description="Passes over the training clips.")
-    max_steps: int | None = Field(None, ge=1, description="Optimizer steps after which training ends.")
+    epochs: int | None = Field(
+        None, ge=1, description="Passes over the training clips; empty for one, or for as many as max_steps takes."
+    )
+    max_steps: int | None = Field(
+        None, ge=1, description="Optimizer steps after which training ends, where the epochs do not end sooner."
+    )
     max_minutes: float | None = Field(
         None, gt=0, description="Minutes after which training ends, time before an interruption included."
     )
