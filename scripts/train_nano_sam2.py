@@ -28,24 +28,24 @@ from segassets.learning.promptable_steps import clip_loss, draw_targets, encode,
 from segassets.learning.room_clips import ClipPool, Sample, draw_sample
 from segassets.models.sam2.instantiate import instantiate, prepare_sam2
 
-PEAK_LEARNING_RATE = 7e-4
+PEAK_LEARNING_RATE = 6e-4
 WEIGHT_DECAY = 0.01
 WARM_UP_STEPS = 200
-PICTURES, PROMPTS_PER_PICTURE = 6, 7
+PICTURES, PROMPTS_PER_PICTURE = 8, 6
 CLIPS, TARGETS_PER_CLIP, SHORT_CLIP, LONG_CLIP = 1, 6, 5, 8
-SMALL_PICTURES_PX, SMALL_UNTIL = 128, 0.4
+SMALL_PICTURES_PX, SMALL_UNTIL = 192, 0.55
 CHECKPOINT_EVERY_S, CHECK_EVERY_S = 120, 300
 
 
 def clip_share(progress: float) -> float:
     """Probability that a step trains on clips: pictures first, mostly clips in the end."""
-    return 0.0 if progress < 0.12 else 0.4 if progress < 0.5 else 0.6
+    return 0.0 if progress < 0.12 else 0.4 if progress < 0.5 else 0.5
 
 
 def learning_rate(progress: float, step: int) -> float:
     """Warm-up, a plateau until half of the time, then down in a line to a hundredth."""
     return (
-        PEAK_LEARNING_RATE * min(1.0, (step + 1) / WARM_UP_STEPS) * min(1.0, max(0.01, (1 - progress) / 0.5))
+        PEAK_LEARNING_RATE * min(1.0, (step + 1) / WARM_UP_STEPS) * min(1.0, max(0.01, (1 - progress) / 0.6))
     )
 
 
@@ -60,7 +60,7 @@ def picture_step(
     network, pool: ClipPool, size_px: int, rng: np.random.Generator, progress: float
 ) -> torch.Tensor:
     batch = stack([draw_sample(pool, rng, 1, size_px) for _ in range(PICTURES)])
-    features = encode(network, batch.image[:, 0])
+    features = encode(network, batch.image[:, 0], bf16=True)
     correct = rng.random() < 0.3 * min(1.0, progress / 0.2)
     return picture_loss(
         network, features, batch.objects[:, 0], batch.parts[:, 0], PROMPTS_PER_PICTURE, rng, correct
@@ -71,7 +71,7 @@ def clip_step(network, pool: ClipPool, size_px: int, rng: np.random.Generator, p
     """Loss of tracking plus that of prompts on one frame of each clip; and the tracking IoU."""
     frames = LONG_CLIP if progress > 0.5 and rng.random() < 0.35 else SHORT_CLIP
     batch = stack([draw_sample(pool, rng, frames, size_px) for _ in range(CLIPS)])
-    features = encode(network, batch.image.flatten(0, 1))
+    features = encode(network, batch.image.flatten(0, 1), bf16=True)
     targets = draw_targets(batch.objects, batch.parts, TARGETS_PER_CLIP, rng)
     teacher = max(0.0, 0.5 * (1 - progress / 0.6))
     tracking, overlap = clip_loss(network, features, targets, rng, teacher)
@@ -85,7 +85,7 @@ def make_optimizer(network) -> torch.optim.Optimizer:
     decayed = [p for p in network.parameters() if p.ndim >= 2]
     plain = [p for p in network.parameters() if p.ndim < 2]
     groups = [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": plain, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=PEAK_LEARNING_RATE, betas=(0.9, 0.98))
+    return torch.optim.AdamW(groups, lr=PEAK_LEARNING_RATE, betas=(0.9, 0.98), fused=True)
 
 
 def save_weights(network, path: Path) -> None:
@@ -116,7 +116,7 @@ def train(args: argparse.Namespace) -> None:
     torch.set_flush_denormal(True)
     torch.manual_seed(args.seed)
     prepare_sam2()
-    config = yaml.safe_load((configs_dir() / "models" / "nano.yaml").read_text())
+    config = yaml.safe_load((args.model or configs_dir() / "models" / "nano.yaml").read_text())
     network = instantiate(config["network"]).train()
     align_prompts_with_places(network)
     optimizer = make_optimizer(network)
@@ -208,6 +208,7 @@ def main() -> None:
         "--work", type=Path, required=True, help="folder of the checkpoint to continue from"
     )
     training.add_argument("--weights", type=Path, default=Path("segassets/models/nano/sam2_nano.safetensors"))
+    training.add_argument("--model", type=Path, help="YAML of the model; by default nano's")
     training.add_argument("--minutes", type=float, default=60.0)
     training.add_argument("--threads", type=int, default=1)
     training.add_argument("--seed", type=int, default=0)

@@ -71,9 +71,9 @@ def box_of(mask: torch.Tensor) -> torch.Tensor:
 
 
 def jitter_box(box: torch.Tensor, size_px: int, rng: np.random.Generator) -> torch.Tensor:
-    """Each side moved by a normal of a tenth of the box's extent, at most a tenth of the frame."""
+    """Each side moved by a normal of up to a tenth of the box's extent, at most .08 of the frame."""
     extent = torch.stack([box[2] - box[0], box[3] - box[1]]).repeat(2)
-    noise = torch.from_numpy(rng.standard_normal(4).astype(np.float32)) * 0.1 * extent
+    noise = torch.from_numpy(rng.standard_normal(4).astype(np.float32)) * rng.uniform(0, 0.1) * extent
     limit = 0.08 * size_px
     return (box + noise.clamp(-limit, limit)).clamp(0, size_px - 1)
 

@@ -37,11 +37,14 @@ class Features:
     positions: list[torch.Tensor]
 
 
-def encode(network: SAM2Base, images: torch.Tensor) -> Features:
-    """images (N, 3, S, S) normalised."""
-    out = network.forward_image(images)
+def encode(network: SAM2Base, images: torch.Tensor, bf16: bool = False) -> Features:
+    """images (N, 3, S, S) normalised; with `bf16` the encoder's convolutions run in bfloat16 (the features
+    are float32 all the same)."""
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
+        out = network.forward_image(images)
     count = network.num_feature_levels
-    return Features(out["backbone_fpn"][-count:], out["vision_pos_enc"][-count:])
+    levels, positions = out["backbone_fpn"][-count:], out["vision_pos_enc"][-count:]
+    return Features([level.float() for level in levels], [position.float() for position in positions])
 
 
 def decode(network: SAM2Base, features: Features, prompts: Prompts) -> tuple[torch.Tensor, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from segassets.errors import BadConfig
 
-ALLOWED = ("sam2.modeling.", "sam2.sam2_video_predictor.", "training.model.")
+ALLOWED = ("sam2.modeling.", "sam2.sam2_video_predictor.", "training.model.", "segassets.models.sam2.conv_trunk.")
 
 
 def prepare_sam2() -> None:
@@ -24,7 +24,7 @@ def prepare_sam2() -> None:
 
 
 def instantiate(node: Any) -> Any:
-    """Build the objects a nested config describes; only classes of sam2's own networks are allowed.
+    """Build the objects a nested config describes; only the classes networks are made of are allowed.
 
     Raises:
         BadConfig: a `_target_` outside `ALLOWED`, or arguments its class does not take.
@@ -44,7 +44,7 @@ def instantiate(node: Any) -> Any:
         return getattr(importlib.import_module(module_name), class_name)(**arguments)
     except (ImportError, AttributeError) as error:
         raise BadConfig(
-            f"network: _target_ {target!r} does not exist in the installed sam2: {error}"
+            f"network: _target_ {target!r} does not exist: {error}"
         ) from error
     except TypeError as error:
         raise BadConfig(f"network: {target}: {error}") from error
