@@ -59,9 +59,17 @@ class VideoTracker(Protocol):
         ...
 
     def found(
-        self, features: Any, masks: np.ndarray | None = None, boxes_xyxy: np.ndarray | None = None
+        self,
+        features: Any,
+        masks: np.ndarray | None = None,
+        boxes_xyxy: np.ndarray | None = None,
+        points_xy: np.ndarray | None = None,
+        labels: np.ndarray | None = None,
     ) -> tuple[Memory, StepOutput]:
-        """Begin to follow objects given as masks (B, H, W) or boxes (B, 4) in fractions of width and height."""
+        """Begin to follow objects given as masks (B, H, W), or as boxes (B, 4), clicks (B, P, 2), or both.
+
+        Boxes and clicks are in fractions of width and height; `labels` (B, P) are 1 inside, 0 outside.
+        """
         ...
 
     def step(self, features: Any, memory: Any) -> StepOutput:

@@ -86,19 +86,25 @@ class Sam2Tracker:
 
     @torch.inference_mode()
     def found(
-        self, features: FrameFeatures, masks: np.ndarray | None = None, boxes_xyxy: np.ndarray | None = None
+        self,
+        features: FrameFeatures,
+        masks: np.ndarray | None = None,
+        boxes_xyxy: np.ndarray | None = None,
+        points_xy: np.ndarray | None = None,
+        labels: np.ndarray | None = None,
     ) -> tuple[ObjectMemory, StepOutput]:
-        """Begin to follow objects given as masks (B, H, W) bool or as boxes (B, 4) in fractions of width and height."""
+        """Begin to follow objects given as masks (B, H, W) bool, or as boxes (B, 4), clicks (B, P, 2), or both.
+
+        Boxes and clicks are in fractions of width and height; `labels` (B, P) are 1 inside, 0 outside.
+        """
         points, prompts = None, None
         if masks is not None:
             prompts, count = self._resized(masks), len(masks)
-        elif boxes_xyxy is not None:
-            count = len(boxes_xyxy)
-            corners = torch.as_tensor(boxes_xyxy, dtype=torch.float32, device=self.device).view(count, 2, 2)
-            labels = torch.tensor([[2, 3]], dtype=torch.int32, device=self.device).expand(count, 2)
-            points = {"point_coords": corners * self.image_size, "point_labels": labels}
+        elif boxes_xyxy is not None or points_xy is not None:
+            points = self._clicks(boxes_xyxy, points_xy, labels)
+            count = len(points["point_coords"])
         else:
-            raise ValueError("expected masks or boxes_xyxy")
+            raise ValueError("expected masks, boxes_xyxy or points_xy")
         with self._scope():
             _, output, _, _ = self.network._track_step(
                 frame_idx=features.frame,
@@ -141,6 +147,22 @@ class Sam2Tracker:
     def restore(self, tensors: dict[str, torch.Tensor], plain: dict[str, Any]) -> ObjectMemory:
         """A memory saved by `ObjectMemory.to_arrays`."""
         return ObjectMemory.from_arrays(tensors, plain, self.device)
+
+    def _clicks(
+        self, boxes_xyxy: np.ndarray | None, points_xy: np.ndarray | None, labels: np.ndarray | None
+    ) -> dict[str, torch.Tensor]:
+        """Boxes as two clicks (labels 2 and 3), then the clicks themselves, in pixels of the network's input."""
+        places, signs = [], []
+        if boxes_xyxy is not None:
+            places.append(np.asarray(boxes_xyxy, np.float32).reshape(-1, 2, 2))
+            signs.append(np.tile(np.array([2, 3], np.int32), (len(boxes_xyxy), 1)))
+        if points_xy is not None:
+            places.append(np.asarray(points_xy, np.float32))
+            signs.append(np.asarray(labels, np.int32))
+        return {
+            "point_coords": torch.as_tensor(np.concatenate(places, 1), device=self.device) * self.image_size,
+            "point_labels": torch.as_tensor(np.concatenate(signs, 1), device=self.device),
+        }
 
     def _resized(self, masks: np.ndarray) -> torch.Tensor:
         """Binary prompts (B, 1, S, S), scaled as sam2 scales them."""
