@@ -18,7 +18,9 @@ from segassets.storage.keys import check_scene_key
 from segassets.strict import StrictModel, parse
 from segassets.yaml_files import read_yaml
 
-LayoutName = Literal["folder", "video", "coco", "davis", "ytvis", "multiscan", "multiscan_decoded", "rooms"]
+LayoutName = Literal[
+    "folder", "video", "coco", "davis", "ytvis", "multiscan", "multiscan_decoded", "class_maps", "rooms"
+]
 
 _SLICE = re.compile(r"\s*(-?\d+)?\s*:\s*(-?\d+)?\s*(?::\s*(-?\d+)?\s*)?")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")

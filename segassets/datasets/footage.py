@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 
@@ -63,6 +64,23 @@ def check_same_size(
             f"scene {key}: frame {frame} ({name}) is {found[0]} x {found[1]} (height x width), the scene "
             f"began with {expected[0]} x {expected[1]}; put pictures of different sizes into different scenes"
         )
+
+
+def check_numbers(key: str, names: Mapping[int, str], step: int | None) -> None:
+    """Raises BadInput where the numbers of a video's frames leave one out.
+
+    Args:
+        names: file by frame number.
+        step: from one number to the next; None allows any.
+    """
+    numbers = sorted(names)
+    for before, number in pairwise(numbers if step is not None else ()):
+        if number - before != step:
+            raise BadInput(
+                f"scene {key}: expected frame {before + (step or 1)} after frame {before} ({names[before]}), found "
+                f"{number} ({names[number]}); get the missing frames, or set the option `frame_step` (null allows "
+                "gaps)"
+            )
 
 
 def label_files(root: Root, folder: str) -> dict[str, str]:

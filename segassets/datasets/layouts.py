@@ -26,6 +26,7 @@ LAYOUTS = {
     "ytvis": "segassets.datasets.ytvis:YtvisLayout",
     "multiscan": "segassets.datasets.multiscan:MultiscanLayout",
     "multiscan_decoded": "segassets.datasets.multiscan_decoded:MultiscanDecodedLayout",
+    "class_maps": "segassets.datasets.class_maps:ClassMapsLayout",
     "rooms": "segassets.datasets.rooms.layout:RoomsLayout",
 }
 

@@ -96,6 +96,7 @@ class Scene:
         annotations: called to read the annotations, lazily; None when the layout has none for this scene.
         excluded: what the layout left out while listing frames, counted by reason.
         inputs: further files the scene depends on (annotation files, poses), relative to the root.
+        depends_on: what else decides the annotations, as text (a label table); part of the fingerprint.
         identity: stands for the files in `scene_fingerprint`, for footage made from a seed and a config.
         extras: whatever else the layout knows (captions, source conventions, licence), JSON values.
     """
@@ -111,6 +112,7 @@ class Scene:
     annotations: AnnotationReader | None = None
     excluded: dict[str, int] = field(default_factory=dict)
     inputs: list[str] = field(default_factory=list)
+    depends_on: str = ""
     identity: str | None = None
     extras: dict[str, Any] = field(default_factory=dict)
 
@@ -143,5 +145,6 @@ def scene_fingerprint(scene: Scene) -> str:
         for f in scene.frames
     ]
     files = scene.identity if scene.identity is not None else file_identities(scene.root, list(paths))
-    text = json.dumps([scene.key, files, facts, sorted(scene.categories.items())], default=str)
+    known = [scene.key, files, facts, sorted(scene.categories.items())]
+    text = json.dumps([*known, scene.depends_on] if scene.depends_on else known, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
