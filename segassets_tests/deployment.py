@@ -116,6 +116,27 @@ def draw_shapes(seed: int, size_hw: tuple[int, int]) -> tuple[np.ndarray, list[l
     return np.asarray(picture), polygons
 
 
+def add_tiny_model(deployment: Deployment) -> dict[str, str]:
+    """Adds a network of random values as model `tiny`; the environment under which it proposes and is quick."""
+    import yaml
+
+    from segassets.models.sam2.tiny import tiny_spec
+
+    spec = tiny_spec().model_dump(mode="json") | {"name": "tiny"}
+    (deployment.folder / "configs" / "models" / "tiny.yaml").write_text(yaml.safe_dump(spec))
+    return {
+        "SEGASSETS_MODEL": "tiny",
+        "SEGASSETS_DEVICE": "cpu",
+        "SEGASSETS_LEVELS": "2",
+        "SEGASSETS_KEYFRAME_STRIDE": "1",
+        "SEGASSETS_MIN_AREA": "0",
+        "SEGASSETS_STABILITY": "0",
+        "SEGASSETS_CANDIDATES__POINTS_PER_SIDE": "3",
+        "SEGASSETS_CANDIDATES__PREDICTED_IOU_THRESHOLD": "0",
+        "SEGASSETS_CANDIDATES__STABILITY_THRESHOLD": "0",
+    }
+
+
 def run_assets(
     instance,
     assets,

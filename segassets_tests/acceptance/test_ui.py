@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
 import pytest
 from dagster import DagsterInstance
 
 from segassets.orchestration.partitions import register_scenes
-from segassets_tests.deployment import REPOSITORY, Deployment, make_deployment
+from segassets_tests.deployment import Deployment, make_deployment
+from segassets_tests.servers import servers, wait_for
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = [
@@ -48,21 +42,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def _start(deployment: Deployment, name: str, *arguments: str) -> subprocess.Popen:
-    log = (deployment.folder / f"{name}.log").open("w")
-    program = Path(sys.executable).parent / name
-    command = [str(program), *arguments, "-m", "segassets.definitions"]
-    return subprocess.Popen(
-        command, cwd=REPOSITORY, env=deployment.environ, stdout=log, stderr=log, start_new_session=True
-    )
-
-
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory) -> Deployment:
     made = make_deployment(tmp_path_factory.mktemp("ui"), scenes=SCENES)
@@ -73,25 +52,8 @@ def deployment(tmp_path_factory) -> Deployment:
 
 @pytest.fixture(scope="module")
 def url(deployment: Deployment) -> Iterator[str]:
-    port = _free_port()
-    processes = [
-        _start(deployment, "dagster-webserver", "-h", "127.0.0.1", "-p", str(port)),
-        _start(deployment, "dagster-daemon", "run"),
-    ]
-    try:
-        address = f"http://127.0.0.1:{port}"
-        _wait_for(
-            lambda: urllib.request.urlopen(f"{address}/server_info", timeout=1),
-            120,
-            "the web server",
-            OSError,
-        )
+    with servers(deployment) as address:
         yield address
-    finally:
-        for process in processes:
-            os.killpg(process.pid, signal.SIGTERM)
-        for process in processes:
-            process.wait(30)
 
 
 @pytest.fixture(scope="module")
@@ -107,19 +69,6 @@ def page(tmp_path_factory):
         page.set_default_timeout(60_000)
         yield page
         browser.close()
-
-
-def _wait_for(condition, seconds: float, what: str, *passing: type[Exception]):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            found = condition()
-        except passing:
-            found = None
-        if found:
-            return found
-        time.sleep(0.5)
-    raise AssertionError(f"{what} did not come within {seconds:.0f} s")
 
 
 def _shot(page, name: str) -> None:
@@ -143,7 +92,7 @@ def _wait_for_backfill(deployment: Deployment, seconds: float):
             backfills = instance.get_backfills()
             return backfills and backfills[0].status.value.startswith("COMPLETED") and backfills[0]
 
-    return _wait_for(ended, seconds, "the end of the backfill")
+    return wait_for(ended, seconds, "the end of the backfill")
 
 
 def test_the_graph_is_seen(page, url: str) -> None:
@@ -169,7 +118,7 @@ def test_a_scene_is_materialized_from_the_page_of_the_asset(page, url: str, depl
     page.get_by_text("Launch runs to materialize").click()  # closes the list of scenes
     _shot(page, "materialize")
     page.get_by_role("button", name="Launch 1 run").click()
-    _wait_for(lambda: key in _materialized(deployment, "frames"), 120, f"frames of {key}")
+    wait_for(lambda: key in _materialized(deployment, "frames"), 120, f"frames of {key}")
     assert _materialized(deployment, "frames") == {key}
 
 

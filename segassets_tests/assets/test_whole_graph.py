@@ -6,34 +6,19 @@ import json
 
 import dagster as dg
 import pytest
-import yaml
 
 from segassets.assets.graph import QUALITY_CHECKS, SCENE_ASSETS
 from segassets.storage.store import ArtifactStore
-from segassets_tests.deployment import run_assets
+from segassets_tests.deployment import add_tiny_model, run_assets
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.fixture
 def tiny_model(deployment, monkeypatch):
-    """A model `tiny` in the deployment's configs, and settings under which it proposes something."""
-    from segassets.models.sam2.tiny import tiny_spec
-
-    spec = tiny_spec().model_dump(mode="json") | {"name": "tiny"}
-    (deployment.folder / "configs" / "models" / "tiny.yaml").write_text(yaml.safe_dump(spec))
-    for name, value in {
-        "MODEL": "tiny",
-        "DEVICE": "cpu",
-        "LEVELS": "2",
-        "KEYFRAME_STRIDE": "1",
-        "MIN_AREA": "0",
-        "STABILITY": "0",
-        "CANDIDATES__POINTS_PER_SIDE": "3",
-        "CANDIDATES__PREDICTED_IOU_THRESHOLD": "0",
-        "CANDIDATES__STABILITY_THRESHOLD": "0",
-    }.items():
-        monkeypatch.setenv(f"SEGASSETS_{name}", value)
+    """The deployment works with a tiny network."""
+    for name, value in add_tiny_model(deployment).items():
+        monkeypatch.setenv(name, value)
 
 
 def test_the_whole_graph_in_one_run_of_two_scenes(deployment, tiny_model, monkeypatch):
