@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 
 from segassets import __version__
-from segassets.cli import compare, doctor, export, history, models, run, scenes, settings, ui
+from segassets.cli import compare, convert, doctor, export, history, models, run, scenes, settings, ui
 from segassets.cli.interrupts import Stopped
 from segassets.errors import BadConfig, BadInput, MissingInput, SegassetsError
 
@@ -39,6 +39,7 @@ app.command("settings")(settings.settings)
 app.add_typer(scenes.app, name="scenes")
 app.add_typer(models.app, name="models")
 app.command("export")(export.export)
+app.add_typer(convert.app, name="convert")
 app.command("compare")(compare.compare)
 app.command("history")(history.history)
 app.command("doctor")(doctor.doctor)
