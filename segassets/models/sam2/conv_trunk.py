@@ -63,7 +63,9 @@ class ConvTrunk(nn.Module):
         for number, (count, depth) in enumerate(zip(channels, blocks, strict=True)):
             strides = [1 if number == 0 else 2] + [1] * (depth - 1)
             stages.append(
-                nn.Sequential(*(ResidualBlock(before if i == 0 else count, count, s) for i, s in enumerate(strides)))
+                nn.Sequential(
+                    *(ResidualBlock(before if i == 0 else count, count, s) for i, s in enumerate(strides))
+                )
             )
             before = count
         self.stages = nn.ModuleList(stages)
