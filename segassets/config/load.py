@@ -110,8 +110,12 @@ def find_config(config: str | Path) -> Path:
 
 def model_layer(name: str) -> Layer:
     """The settings that suit a model's scores, from its file; nothing for a model that is not configured (whoever
-    loads it says so)."""
-    path = configs_dir() / "models" / f"{name}.yaml"
+    loads it says so).
+
+    Args:
+        name: of `configs/models/`, or the path of such a file, e.g. that of a trained model.
+    """
+    path = Path(name) if name.endswith((".yaml", ".yml")) else configs_dir() / "models" / f"{name}.yaml"
     return Layer(str(path), load_spec(name).settings if path.is_file() else {})
 
 

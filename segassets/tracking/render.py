@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +20,7 @@ class TrackedMask:
 
     Attributes:
         score: predicted IoU times the probability that the object is in view.
-        stability: IoU of the mask thresholded at +1 and at -1.
+        stability: IoU of the masks at logits 1 above and 1 below the threshold.
     """
 
     rle_counts: str
@@ -30,10 +31,16 @@ class TrackedMask:
 
 
 @torch.inference_mode()
-def to_masks(output: StepOutput, height: int, width: int, min_area: int = 1) -> list[TrackedMask | None]:
-    """Masks of B objects at (height, width); None where an object is absent."""
-    logits = output.logits
-    present = torch.nonzero(logits.flatten(1).amax(1) > 0).flatten().tolist()
+def to_masks(
+    output: StepOutput, height: int, width: int, min_area: int = 1, threshold: float = 0.5
+) -> list[TrackedMask | None]:
+    """Masks of B objects at (height, width); None where an object is absent.
+
+    Args:
+        threshold: probability above which a pixel is inside; logits are compared with its logit.
+    """
+    logits, bound = output.logits, math.log(threshold / (1 - threshold))
+    present = torch.nonzero(logits.flatten(1).amax(1) > bound).flatten().tolist()
     masks: list[TrackedMask | None] = [None] * len(logits)
     if not present:
         return masks
@@ -42,11 +49,11 @@ def to_masks(output: StepOutput, height: int, width: int, min_area: int = 1) -> 
     full = F.interpolate(
         chosen.transpose(1, 2)[:, None], size=(width, height), mode="bilinear", align_corners=False
     )
-    counts = rle.encode_columns((full[:, 0] > 0).to(torch.uint8).cpu().numpy())
+    counts = rle.encode_columns((full[:, 0] > bound).to(torch.uint8).cpu().numpy())
     areas = rle.areas(counts, height, width)
     iou = output.predicted_iou[present].cpu()
     score = iou * output.objectness[present].cpu()
-    stability = _stability(chosen).cpu()
+    stability = _stability(chosen, bound).cpu()
     for position, at in enumerate(present):
         if areas[position] >= min_area:
             masks[at] = TrackedMask(
@@ -59,8 +66,8 @@ def to_masks(output: StepOutput, height: int, width: int, min_area: int = 1) -> 
     return masks
 
 
-def _stability(logits: torch.Tensor) -> torch.Tensor:
+def _stability(logits: torch.Tensor, bound: float) -> torch.Tensor:
     """IoU of the masks at a raised and a lowered threshold (B,); the raised one lies inside the lowered one."""
-    inner = (logits > _STABILITY_OFFSET).sum((1, 2))
-    outer = (logits > -_STABILITY_OFFSET).sum((1, 2)).clamp(min=1)
+    inner = (logits > bound + _STABILITY_OFFSET).sum((1, 2))
+    outer = (logits > bound - _STABILITY_OFFSET).sum((1, 2)).clamp(min=1)
     return inner / outer

@@ -99,7 +99,7 @@ class StreamingTracker:
     # --- one frame ---------------------------------------------------------------------------------------------------
 
     def _rendered(self, view: FrameMasks, output: StepOutput) -> list[TrackedMask | None]:
-        return to_masks(output, view.height, view.width, self.config.min_area)
+        return to_masks(output, view.height, view.width, self.config.min_area, self.config.mask_threshold)
 
     def _keep(self, view: FrameMasks, tracks: Sequence[int], masks: Sequence[TrackedMask | None]) -> None:
         for track, mask in zip(tracks, masks, strict=True):
