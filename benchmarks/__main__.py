@@ -23,6 +23,7 @@ MEASURED_BY = {
     "step_overhead": "graph",
     "backfill_1000": "graph",
     "demo_run": "demo",
+    "clip_loading": "clip_loading",
 }
 
 

@@ -84,6 +84,20 @@ def collate_clips(clips: list[ClipDatapoint]) -> BatchedVideoDatapoint:
     return partial(collate_fn, dict_key=clips[0].source)(clips)
 
 
+def describe_batch(batch: BatchedVideoDatapoint, sources: Sequence[ClipIndex]) -> str:
+    """The clips of a batch in words, for errors: scenes and source frames."""
+    scenes = next(source.scenes for source in sources if source.data.dataset == batch.dict_key)
+    found = {}
+    for (_, video), first, last in zip(
+        batch.obj_to_frame_idx[0].tolist(),
+        batch.metadata.unique_objects_identifier[0].tolist(),
+        batch.metadata.unique_objects_identifier[-1].tolist(),
+        strict=True,
+    ):
+        found[video] = f"scene {scenes[first[0]].key}, frames {first[2]} to {last[2]}"
+    return "; ".join(found.values())
+
+
 class Mixture(Dataset[ClipDatapoint]):
     """The clips of all sources, by (source, draw)."""
 
