@@ -235,7 +235,9 @@ def _tell_coco_video(result: dict[str, Any], output_file: Path, as_json: bool) -
     if as_json:
         print_json(result)
         return
-    print_table(("category", "masks"), result["by_category"].items())
+    print_table(("category", "masks"), [item for item in result["by_category"].items() if item[1]])
+    if empty := [name for name, count in result["by_category"].items() if not count]:
+        typer.echo(f"categories without masks: {', '.join(empty)}")
     left_out = "".join(f", {count} times {reason}" for reason, count in result["left_out"].items())
     typer.echo(
         f"{result['videos']} videos, {result['images']} pictures ({result['images_without_annotations']} without "

@@ -4,7 +4,8 @@
     annotations  {id, image_id, category_id, segmentation (compressed RLE), area, bbox, iscrowd}
     categories   {id, name}
 
-Ids count from 0, `video_id` is the scene's name, a picture without annotations says "nothing here".
+Ids count from 0, `video_id` is the scene's name, a picture without annotations says "nothing here". In an image set
+every picture is a video of its own. Masks without a category get one, named "object".
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from segassets.errors import BadInput
 from segassets.exports.convert.coco_file import write_json
 from segassets.masks import rle
 from segassets.strict import StrictModel
+
+NO_CATEGORY = -1
 
 
 class CocoVideoOptions(StrictModel):
@@ -72,14 +75,15 @@ def scenes_to_coco_video(
         (what the label table ignores, by reason) and by_category.
 
     Raises:
-        BadInput: a scene's frames lie in a video file, a mask has no category, a category means something else in
-            another scene, or two scenes have one name.
+        BadInput: a scene's frames lie in a video file, a category is unknown or means something else in another scene,
+            or two videos have one name.
     """
     options = options or CocoVideoOptions()
     document = _Document()
     for scene in scenes:
         _join_categories(document, scene)
         _add(document, scene, options, base)
+    _name_the_rest(document)
     names = {key: name for key, (name, _) in sorted(document.categories.items())}
     counts = dict.fromkeys(names, 0)
     for item in document.annotations:
@@ -110,16 +114,37 @@ def _join_categories(document: _Document, scene: Scene) -> None:
         known, where = document.categories.setdefault(key, (name, scene.key))
         if known != name:
             raise BadInput(f"scene {scene.key}: category {key} is '{name}', but '{known}' in scene {where}")
-    if scene.name in document.videos:
-        raise BadInput(f"scene {scene.key}: there is another video '{scene.name}'; convert them apart")
-    document.videos.add(scene.name)
+
+
+def _name_the_rest(document: _Document) -> None:
+    """A category for the masks that have none."""
+    without = [item for item in document.annotations if item["category_id"] == NO_CATEGORY]
+    if without:
+        number = max(document.categories, default=-1) + 1
+        document.categories[number] = ("object", "")
+        for item in without:
+            item["category_id"] = number
+
+
+def _videos(document: _Document, scene: Scene, used: list[int]) -> dict[int, tuple[str, int]]:
+    """(video_id, order in it) of the frames in use."""
+    if scene.sizes_may_change:
+        videos = {at: (posixpath.splitext(scene.frames[at].uri)[0], 0) for at in used}
+    else:
+        videos = {at: (scene.name, order) for order, at in enumerate(used)}
+    names = [scene.name] if not scene.sizes_may_change else [name for name, _ in videos.values()]
+    for name in names:
+        if name in document.videos:
+            raise BadInput(f"scene {scene.key}: there is another video '{name}'; convert them apart")
+        document.videos.add(name)
+    return videos
 
 
 def _add(document: _Document, scene: Scene, options: CocoVideoOptions, base: str | None) -> None:
     used = [at for at, frame in enumerate(scene.frames) if frame.annotated or options.unlabelled == "keep"]
     document.unlabelled += len(scene.frames) - len(used)
     image_ids: dict[int, int] = {}
-    for order, at in enumerate(used):
+    for at, (video, order) in _videos(document, scene, used).items():
         image_ids[at] = len(document.images)
         frame = scene.frames[at]
         file_name, path = _names(scene, frame.uri, options, base)
@@ -130,7 +155,7 @@ def _add(document: _Document, scene: Scene, options: CocoVideoOptions, base: str
                 "path": path,
                 "height": frame.height,
                 "width": frame.width,
-                "video_id": scene.name,
+                "video_id": video,
                 "order_in_video": order,
                 "is_det_keyframe": order % options.keyframe_stride == 0,
             }
@@ -156,10 +181,10 @@ def _masks(document: _Document, scene: Scene, options: CocoVideoOptions) -> Iter
     """Rows with frame, category_id, size and counts, in order of frame; with one mask a category, united."""
     rows = [row for row in _rows(document, scene) if row["level"] == options.level]
     for row in rows:
-        if row["category_id"] not in scene.categories:
+        if row["category_id"] not in (NO_CATEGORY, *scene.categories):
             raise BadInput(
                 f"scene {scene.key}, frame {row['frame']}: mask {row['mask_id']} has category {row['category_id']}, "
-                f"expected one of {scene.categories}; COCO-video needs categories"
+                f"expected one of {scene.categories}"
             )
     if options.masks == "instance":
         yield from rows

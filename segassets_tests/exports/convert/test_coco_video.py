@@ -12,15 +12,18 @@ from pycocotools.coco import COCO
 
 from segassets.datasets.config import DatasetConfig
 from segassets.datasets.layouts import make_layout
+from segassets.datasets.scene import Scene
 from segassets.errors import BadConfig, BadInput, MissingInput, SegassetsError
 from segassets.exports.convert.coco_video import CocoVideoOptions, scenes_to_coco_video
 from segassets.exports.convert.endovis import EndovisLabels, endovis_to_coco_video
+from segassets.media.pictures import write_png
 from segassets_tests.datasets.made_surgery import (
     ENDOVIS18_COLOURS,
     make_endovis17,
     make_endovis18,
     make_endovis18_types,
 )
+from segassets_tests.exports.convert.made import annotation, as_rle, block, coco, image, picture, write
 
 TYPES = [
     "Bipolar_Forceps", "Prograsp_Forceps", "Large_Needle_Driver", "Monopolar_Curved_Scissors", "Ultrasound_Probe",
@@ -141,6 +144,34 @@ def test_any_dataset(tmp_path: Path) -> None:
     assert (
         result["by_category"]["Prograsp"] == 2 * result["by_category"]["Bipolar"]
     )  # two forceps, one category
+
+
+def scene_of(layout: str, root: Path, **options: str) -> Scene:
+    made = make_layout(DatasetConfig(name="made", layout=layout, root=str(root), options=options))
+    return made.load(made.scene_names()[0])
+
+
+def test_pictures_of_a_set_are_videos_of_their_own(tmp_path: Path) -> None:
+    halves = [annotation(1, 4, as_rle(block(1, 2, 3, 4))), annotation(2, 4, as_rle(block(3, 2, 3, 4)))]
+    write(tmp_path / "set.json", coco([image(4, "a/1.png"), image(9, "b/1.png")], halves))
+    for name in ("a", "b"):
+        picture(tmp_path / name / "1.png")
+    result = scenes_to_coco_video([scene_of("coco", tmp_path, annotations="set.json")], tmp_path / "out.json")
+    assert (result["videos"], result["images"], result["by_category"]["room"]) == (2, 2, 1)
+    found = read_back(tmp_path / "out.json")
+    areas = {name: [(maps == 1).sum() for maps in items] for name, items in found.items()}
+    assert areas == {"a/1": [20], "b/1": [0]}
+
+
+def test_masks_without_category_are_objects(tmp_path: Path) -> None:
+    picture(tmp_path / "film" / "0.png")
+    picture(tmp_path / "film" / "1.png")
+    write_png(tmp_path / "film" / "maps" / "0.png", block(1, 1, 2, 2).astype(np.uint8))
+    scene = scene_of("folder", tmp_path / "film", annotations="maps")
+    result = scenes_to_coco_video([scene], tmp_path / "out.json")
+    assert (result["by_category"], result["unlabelled"], result["images"]) == ({"object": 1}, 1, 1)
+    kept = scenes_to_coco_video([scene], tmp_path / "all.json", CocoVideoOptions(unlabelled="keep"))
+    assert (kept["images"], kept["images_without_annotations"]) == (2, 1)
 
 
 def remove_label(folder: Path) -> None:
