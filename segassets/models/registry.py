@@ -8,7 +8,9 @@ import yaml
 
 from segassets.configs_dir import configs_dir
 from segassets.errors import BadConfig, MissingInput, did_you_mean
-from segassets.models.spec import ModelSpec
+from segassets.models.spec import FileSource, ModelSpec
+from segassets.models.trained import default_store, is_reference, trained_spec
+from segassets.storage.store import ArtifactStore
 from segassets.strict import parse
 
 
@@ -17,16 +19,35 @@ def list_models() -> list[str]:
     return sorted(path.stem for path in (configs_dir() / "models").glob("*.yaml"))
 
 
-def load_spec(name_or_path: str) -> ModelSpec:
+def load_spec(name_or_path: str, store: ArtifactStore | None = None) -> ModelSpec:
     """The description of a model.
 
     Args:
-        name_or_path: a name of `configs/models/`, or the path of such a file.
+        name_or_path: a name of `configs/models/`, the path of such a file, or a trained model (see
+            segassets.models.trained): `experiment:<name>`, `scene:<key>`.
+        store: where trained models lie; by default what `SEGASSETS_OUTPUT_ROOT` and `SEGASSETS_TAG` say.
+
+    A checkpoint at `./...` lies beside the file.
 
     Raises:
         BadConfig: there is no such model (names the nearest), or its file is wrong (names the key).
+        MissingInput, StaleInput: a model is not trained, or not from what its experiment now says.
     """
-    path = _path_of(name_or_path)
+    if is_reference(name_or_path):
+        return trained_spec(name_or_path, store or default_store())
+    return read_spec(_path_of(name_or_path))
+
+
+def identity(spec: ModelSpec, name: str) -> dict[str, str]:
+    """What tells one model's results from another's: its name, its weights' SHA-256, a threshold of its own."""
+    from segassets.models.sam2.weights import weights_sha256
+
+    found = {"name": name, "sha256": weights_sha256(spec)}
+    return found if spec.threshold == 0.5 else found | {"threshold": f"{spec.threshold:g}"}
+
+
+def read_spec(path: Path) -> ModelSpec:
+    """The description in a file; arguments and errors as in `load_spec`."""
     try:
         data = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
@@ -34,6 +55,9 @@ def load_spec(name_or_path: str) -> ModelSpec:
     spec = parse(ModelSpec, data, str(path))
     if spec.name != path.stem:
         raise BadConfig(f"{path}: 'name': expected '{path.stem}' as the file is called, found '{spec.name}'")
+    if isinstance(spec.source, FileSource) and spec.source.path.startswith("./"):
+        beside = spec.source.model_copy(update={"path": str(path.resolve().parent / spec.source.path)})
+        return spec.model_copy(update={"source": beside})
     return spec
 
 

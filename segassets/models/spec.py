@@ -25,7 +25,7 @@ class FileSource(StrictModel):
     kind: Literal["file"]
     path: str = Field(
         description="Path of the checkpoint; ~ and ${VARIABLES} are expanded, a relative one starts at the "
-        "folder that holds configs/."
+        "folder that holds configs/, one with ./ at the folder of this file."
     )
 
 
@@ -65,6 +65,12 @@ class ModelSpec(StrictModel):
     device: str = Field("auto", description="auto (a GPU where there is one), cpu, cuda or cuda:<i>.")
     precision: Precision = Field("fp32", description="Precision of the network's arithmetic.")
 
+    threshold: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="Probability from which a pixel of a followed object is foreground; found by a threshold search.",
+    )
     settings: dict[str, dict[str, Any]] = Field(
         {},
         description="Settings of a run that suit this model's scores, by section, e.g. candidates: {...}; a run's YAML "

@@ -22,9 +22,8 @@ from segassets.errors import OutOfSpace, SegassetsError
 from segassets.orchestration.checks import Verdict, VerdictLog, refuse_failed, run_checks
 from segassets.orchestration.events import ALREADY_RECORDED, latest_events, materialization, quick_events
 from segassets.orchestration.metadata import materialization_metadata, without_secrets
-from segassets.orchestration.op_config import stage_config
 from segassets.orchestration.tags import asset_key
-from segassets.orchestration.work import Made, SceneWork, check_footage
+from segassets.orchestration.work import Made, check_footage
 
 if TYPE_CHECKING:
     from segassets.datasets.scene import Scene
@@ -74,7 +73,7 @@ class Batch:
         keys = list(self.context.partition_keys)
         with ExitStack() as stack:
             stack.enter_context(quick_events(self.context.instance, self.context.run_id))
-            if self.asset.gpu is not None:
+            if self.asset.chooses_model:
                 self.device = stack.enter_context(self.context.resources.gpu.slot(self._wanted_device()))
             for at, key in enumerate(keys):
                 if not self._make_recorded(key):
@@ -105,38 +104,39 @@ class Batch:
 
     def _note(self, key: str, message: str) -> None:
         self.failures[key] = message
-        self.context.log.error(f"{self.asset.name} of scene {key} failed: {message}")
+        self.context.log.error(f"{self.asset.name} of {self.asset.kind} {key} failed: {message}")
 
     def _make(self, key: str) -> None:
         from segassets.runtime.monitor import ResourceMonitor
 
         name, store = self.asset.name, self.store
-        config = stage_config(self.asset.config, self.op_config, f"config of {name}")
+        config = self.asset.settled(key, self.op_config)
         with store.lock(name, key, self.context.resources.store.wait_s):
             began, started = time.perf_counter(), datetime.now(timezone.utc).isoformat(timespec="seconds")
-            inputs = {upstream: store.open(upstream, key) for upstream in self.asset.inputs}
+            inputs = {upstream: store.open(upstream, key) for upstream in self.asset.reads(config)}
             open_scene = cache(partial(self._open_scene, key, inputs, config))
             provenance = self._origin(key, inputs, config, open_scene)
             with ExitStack() as stack:
                 resources = stack.enter_context(ResourceMonitor())
                 out = stack.enter_context(store.create(provenance))
-                work = SceneWork(
-                    name,
-                    key,
-                    store,
+                work = self.asset.work(
                     open_scene,
-                    out,
-                    inputs,
-                    provenance,
-                    self.context.log,
                     self._load_network,
+                    asset=name,
+                    key=key,
+                    store=store,
+                    out=out,
+                    inputs=inputs,
+                    provenance=provenance,
+                    log=self.context.log,
+                    gpu_slot=self.context.resources.gpu.slot,
                 )
                 stack.callback(work.close)
                 made = self.asset.make(work, config)
                 verdicts = run_checks(self.asset.checks, work)
                 if not all(verdict.passed for verdict in verdicts):
                     self.verdicts.add(key, verdicts)
-                refuse_failed(verdicts, f"{name} of scene {key}")
+                refuse_failed(verdicts, f"{name} of {self.asset.kind} {key}")
                 run = _run_record(time.perf_counter() - began, started, resources)
                 (out / RUN_FILE).write_text(json.dumps(run, indent=1), "utf-8")
             store.clear_work(name, key)
@@ -154,8 +154,7 @@ class Batch:
     def _origin(
         self, key: str, inputs: Mapping[str, Artifact], config: Any, open_scene: Callable[[], Scene]
     ) -> Provenance:
-        """The record of what the artifact will be made from; the first asset is made from the footage itself."""
-        from segassets.datasets.scene import scene_fingerprint
+        """The record of what the artifact will be made from."""
         from segassets.storage.provenance import Provenance
 
         versions = {upstream: artifact.version for upstream, artifact in inputs.items()}
@@ -164,9 +163,9 @@ class Batch:
             scene=key,
             tag=self.tag,
             code_version=self.asset.code_version,
-            inputs=versions or {"footage": scene_fingerprint(open_scene())},
+            inputs=versions | self.asset.sources(config, self.store, open_scene),
             config=without_secrets(config.model_dump(mode="json")),
-            model=self.asset.model_identity(self.op_config),
+            model=self.asset.model_identity(self.op_config, config, self.store),
         )
 
     def _record(
@@ -181,7 +180,8 @@ class Batch:
             stored_bytes=self.store.bytes_stored(name, key),
             run=run,
         )
-        event = materialization(self.context.asset_key, provenance, metadata, self.input_keys, self.upstream)
+        read = {name: key for name, key in self.input_keys.items() if name in provenance.inputs}
+        event = materialization(self.context.asset_key, provenance, metadata, read, self.upstream)
         self.context.log_event(event)
         self.verdicts.add(key, verdicts)
 
@@ -191,7 +191,7 @@ class Batch:
         done = total - len(lines)
         kept = f"; the other {done} are done and stay" if done else ""
         return dg.Failure(
-            f"{self.asset.name}: {len(lines)} of {total} scenes failed{kept}\n"
+            f"{self.asset.name}: {len(lines)} of {total} {self.asset.kind}s failed{kept}\n"
             + "\n".join(lines[:_SHOWN])
             + more,
             metadata={"failed_scenes": dg.MetadataValue.json(self.failures), "num_failed": len(lines)},
@@ -199,10 +199,10 @@ class Batch:
         )
 
     def _load_network(self) -> LoadedNetwork:
-        return self.asset.load_network(self.op_config, self.device)
+        return self.asset.load_network(self.op_config, self.device, self.store)
 
     def _wanted_device(self) -> str:
-        return self.asset.wanted_device(self.op_config)
+        return self.asset.wanted_device(self.op_config, self.store)
 
 
 def _run_record(seconds: float, started: str, resources: Any) -> dict[str, Any]:

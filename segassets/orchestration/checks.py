@@ -27,7 +27,7 @@ from segassets.orchestration.tags import asset_key
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from segassets.orchestration.work import SceneWork
+    from segassets.orchestration.work import Work
     from segassets.storage.store import ArtifactStore
 
 VERDICTS_TOGETHER = 25
@@ -46,12 +46,12 @@ class Check:
 
     name: str
     description: str
-    run: Callable[[SceneWork], Figures]
+    run: Callable[[Any], Figures]
 
-    def spec(self, key: dg.AssetKey) -> dg.AssetCheckSpec:
+    def spec(self, key: dg.AssetKey, partitions: dg.PartitionsDefinition = scenes) -> dg.AssetCheckSpec:
         """The check as Dagster knows it."""
         return dg.AssetCheckSpec(
-            self.name, asset=key, description=self.description, blocking=True, partitions_def=scenes
+            self.name, asset=key, description=self.description, blocking=True, partitions_def=partitions
         )
 
 
@@ -114,12 +114,12 @@ class VerdictLog:
         self._written = time.monotonic()
 
 
-def run_checks(checks: tuple[Check, ...], work: SceneWork) -> list[Verdict]:
+def run_checks(checks: tuple[Check, ...], work: Work) -> list[Verdict]:
     """Verdicts of all checks on what was just written."""
     return [_verdict(check, work) for check in checks]
 
 
-def _verdict(check: Check, work: SceneWork) -> Verdict:
+def _verdict(check: Check, work: Work) -> Verdict:
     try:
         return Verdict(check.name, True, check.run(work))
     except SegassetsError as error:

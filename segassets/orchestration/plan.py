@@ -6,17 +6,18 @@ have without making any; an artifact is stale when the stored version is another
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Literal
 
 from segassets.errors import MissingInput, SegassetsError
 from segassets.orchestration.metadata import without_secrets
-from segassets.orchestration.op_config import stage_config
 from segassets.storage.provenance import Provenance
 
 if TYPE_CHECKING:
     from segassets.config import Settings
+    from segassets.datasets.scene import Scene
     from segassets.orchestration.resources import FootageResource
     from segassets.orchestration.scene_assets import SceneAsset
     from segassets.storage.store import ArtifactStore
@@ -68,6 +69,7 @@ class Planner:
     Args:
         assets: the graph, upstream first.
         force: make again what is there and fits.
+        op_values: by asset, op config values that are not those of the settings.
     """
 
     assets: Sequence[SceneAsset]
@@ -75,6 +77,7 @@ class Planner:
     store: ArtifactStore
     footage: FootageResource
     force: bool = False
+    op_values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def plan(self, keys: Iterable[str]) -> Plan:
         """The plan of the scenes; a scene in trouble does not hide the others."""
@@ -93,9 +96,7 @@ class Planner:
             BadInput, MissingInput: the footage cannot be used.
             MissingInput: a stage is switched off, its artifact is not there, and a later stage needs it.
         """
-        from segassets.datasets.scene import scene_fingerprint
-
-        fingerprint = scene_fingerprint(self.footage.open(key, self.settings.frames))
+        open_scene = cache(partial(self.footage.open, key, self.settings.frames))
         versions: dict[str, str] = {}
         items = []
         for asset in self.assets:
@@ -105,37 +106,38 @@ class Planner:
                     versions[asset.name] = stored.version
                 items.append(Item(key, asset.name, "off", self.store.location(asset.name, key)))
                 continue
-            inputs = self._inputs(asset, versions, fingerprint, key)
-            expected = self._expected(asset, key, inputs)
+            expected = self._expected(asset, key, versions, open_scene)
             versions[asset.name] = expected.version
             items.append(self._item(asset, key, stored, expected))
         return items
 
-    def _expected(self, asset: SceneAsset, key: str, inputs: dict[str, str]) -> Provenance:
+    def _expected(
+        self, asset: SceneAsset, key: str, versions: Mapping[str, str], open_scene: Callable[[], Scene]
+    ) -> Provenance:
         """The origin the artifact has when it is made now."""
-        op_config = asset.config_type(self.settings)()
-        config = stage_config(asset.config, op_config, f"config of {asset.name}")
+        op_config = asset.config_type(self.settings)(**self.op_values.get(asset.name, {}))
+        config = asset.settled(key, op_config)
+        inputs = self._inputs(asset, config, versions)
         return Provenance(
             asset=asset.name,
             scene=key,
             tag=self.store.tag,
             code_version=asset.code_version,
-            inputs=inputs,
+            inputs=inputs | asset.sources(config, self.store, open_scene),
             config=without_secrets(config.model_dump(mode="json")),
-            model=asset.model_identity(op_config),
+            model=asset.model_identity(op_config, config, self.store),
             software={},
         )
 
-    def _inputs(
-        self, asset: SceneAsset, versions: Mapping[str, str], footage: str, key: str
-    ) -> dict[str, str]:
-        absent = [name for name in asset.inputs if name not in versions]
+    def _inputs(self, asset: SceneAsset, config: Any, versions: Mapping[str, str]) -> dict[str, str]:
+        wanted = asset.reads(config)
+        absent = [name for name in wanted if name not in versions]
         if absent:
             raise MissingInput(
                 f"{asset.name} needs {', '.join(absent)}, which is not there and switched off; "
                 f"switch it on with stages.{absent[0]}=true, or {asset.name} off with stages.{asset.name}=false"
             )
-        return {name: versions[name] for name in asset.inputs} or {"footage": footage}
+        return {name: versions[name] for name in wanted}
 
     def _item(self, asset: SceneAsset, key: str, stored: Provenance | None, expected: Provenance) -> Item:
         location = self.store.location(asset.name, key)

@@ -1,5 +1,7 @@
 """`@scene_asset`: a Dagster asset partitioned by scene, said in what differs from asset to asset.
 
+(`@experiment_asset`, in the module of that name, is its sister for the files of `configs/experiments/`.)
+
 The decorated function makes one scene: it takes a `SceneWork` and the stage's config, writes into `work.out` and
 returns a `Made`. Its docstring is the description in the UI. Everything else every scene asset has is added here: the
 partitions, the loop over the scenes of a run (`batches`), checks, op tags and pool, backfill policy, code version,
@@ -21,13 +23,15 @@ from segassets.orchestration.checks import Check
 from segassets.orchestration.gpu import POOL, GpuNeed
 from segassets.orchestration.model_choice import LoadedNetwork, ModelChoice
 from segassets.orchestration.op_config import op_config, stage_config
-from segassets.orchestration.partitions import scenes
+from segassets.orchestration.partitions import RegisteredKeys, scenes
 from segassets.orchestration.tags import asset_key
-from segassets.orchestration.work import Make
+from segassets.orchestration.work import Make, SceneWork, Work
 from segassets.strict import StrictModel
 
 if TYPE_CHECKING:
     from segassets.config import Settings
+    from segassets.datasets.scene import Scene
+    from segassets.storage.store import ArtifactStore
 
 OWNERS = ["team:vision"]
 RESOURCES = {"store", "footage", "gpu"}
@@ -50,9 +54,11 @@ class SceneAsset:
             different numbers on purpose: Dagster then starts a run per asset, and a scene that fails in one does
             not keep the others of its run from the next.
         gpu: what a step asks its engine for; an asset that has this need loads a model, so its config has the fields
-            of ModelChoice too.
+            of ModelChoice too, unless it has a network of its own.
         checks: what is verified before an artifact is published.
         columns: name of the table schema in segassets.masks.schemas that documents the asset.
+        own_network: the asset trains or evaluates a network that its inputs name; it is not chosen by config.
+        reads_of: from the stage's settings to the inputs they need; all of them when None.
     """
 
     name: str
@@ -67,18 +73,56 @@ class SceneAsset:
     gpu: GpuNeed | None
     checks: tuple[Check, ...]
     columns: str | None
+    own_network: bool = False
+    reads_of: Callable[[Any], tuple[str, ...]] | None = None
 
-    def model_identity(self, config: Any) -> dict[str, str]:
+    @property
+    def partitions(self) -> RegisteredKeys:
+        """What it is partitioned by."""
+        return scenes
+
+    @property
+    def kind(self) -> str:
+        """`scene` or `experiment`: how its partitions are called."""
+        return str(self.partitions.name)
+
+    @property
+    def chooses_model(self) -> bool:
+        """Whether its config says which model it loads."""
+        return self.gpu is not None and not self.own_network
+
+    def settled(self, key: str, op_config: Any) -> Any:
+        """The stage's settings for one key."""
+        return stage_config(self.config, op_config, f"config of {self.name}")
+
+    def reads(self, config: Any) -> tuple[str, ...]:
+        """The inputs that a stage with these settings needs."""
+        return self.inputs if self.reads_of is None else self.reads_of(config)
+
+    def sources(self, config: Any, store: ArtifactStore, open_scene: Callable[[], Scene]) -> dict[str, str]:
+        """Versions of what it is made from besides upstream assets; the first asset is made from the footage itself."""
+        from segassets.datasets.scene import scene_fingerprint
+
+        return {} if self.inputs else {"footage": scene_fingerprint(open_scene())}
+
+    def work(
+        self, open_scene: Callable[[], Scene], load_network: Callable[[], LoadedNetwork], **parts: Any
+    ) -> Work:
+        """What `make` is given."""
+        load = load_network if self.chooses_model else None
+        return SceneWork(open_scene=open_scene, load_network=load, **parts)
+
+    def model_identity(self, op_config: Any, config: Any, store: ArtifactStore) -> dict[str, str]:
         """Name and checksum of the network a step uses; empty for assets without one."""
-        return self._choice(config).identity() if self.gpu else {}
+        return self._choice(op_config).identity(store) if self.chooses_model else {}
 
-    def wanted_device(self, config: Any) -> str:
+    def wanted_device(self, op_config: Any, store: ArtifactStore) -> str:
         """The device a step asks for."""
-        return self._choice(config).wanted_device()
+        return self._choice(op_config).wanted_device(store)
 
-    def load_network(self, config: Any, device: str) -> LoadedNetwork:
+    def load_network(self, op_config: Any, device: str, store: ArtifactStore) -> LoadedNetwork:
         """The network a step uses, read once per process."""
-        return self._choice(config).load(device)
+        return self._choice(op_config).load(device, store)
 
     def _choice(self, config: Any) -> ModelChoice:
         return stage_config(ModelChoice, config, f"config of {self.name}")
@@ -86,7 +130,7 @@ class SceneAsset:
     def config_type(self, settings: Settings) -> type[dg.Config]:
         """Its op config, with the deployment's values as defaults."""
         models: dict[str, pydantic.BaseModel] = {}
-        if self.gpu is not None:
+        if self.chooses_model:
             models["model"] = ModelChoice(
                 model=settings.model, device=settings.device, precision=settings.precision
             )
@@ -109,9 +153,9 @@ class SceneAsset:
         return dg.asset(
             key=key,
             deps=[asset_key(tag, upstream) for upstream in self.inputs],
-            partitions_def=scenes,
+            partitions_def=self.partitions,
             backfill_policy=dg.BackfillPolicy.multi_run(self.scenes_per_run),
-            check_specs=[check.spec(key) for check in self.checks],
+            check_specs=[check.spec(key, self.partitions) for check in self.checks],
             required_resource_keys=RESOURCES,
             description=inspect.getdoc(self.make),
             code_version=self.code_version,
@@ -148,6 +192,8 @@ def scene_asset(
     gpu: GpuNeed | None = None,
     checks: tuple[Check, ...] = (),
     columns: str | None = None,
+    own_network: bool = False,
+    reads_of: Callable[[Any], tuple[str, ...]] | None = None,
 ) -> Callable[[Make], SceneAsset]:
     """Declare the decorated function as a scene asset of its own name; arguments as in SceneAsset."""
 
@@ -165,6 +211,8 @@ def scene_asset(
             gpu=gpu,
             checks=checks,
             columns=columns,
+            own_network=own_network,
+            reads_of=reads_of,
         )
 
     return declare

@@ -1,9 +1,10 @@
-"""What an asset function is given for one scene, and what it gives back."""
+"""What an asset function is given for one scene or experiment, and what it gives back."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from logging import Logger
@@ -48,26 +49,61 @@ class Made:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass
-class SceneWork:
-    """One scene on its way through one asset.
+@dataclass(kw_only=True)
+class Work:
+    """One scene or experiment on its way through one asset.
 
     Attributes:
-        key: the scene.
+        key: the scene or experiment.
         out: staging folder; what lies in it when the function returns becomes the artifact.
         inputs: upstream asset -> its artifact, known to fit what it was made from.
         provenance: the record that will be stored with the artifact.
-        load_network: loads the step's network, once per process; for assets with a GPU need.
+        gpu_slot: from a device (auto, cpu, cuda, cuda:<i>) to exclusive use of one, for assets that load networks
+            of their own.
     """
 
     asset: str
     key: str
     store: ArtifactStore
-    open_scene: Callable[[], Scene]
     out: Path
     inputs: Mapping[str, Artifact]
     provenance: Provenance
     log: Logger
+    gpu_slot: Callable[[str], AbstractContextManager[str]] = nullcontext
+
+    @cached_property
+    def work_dir(self) -> Path:
+        """A folder that outlives a kill; the next attempt at the same version finds it again."""
+        return self.store.work_dir(self.asset, self.key, self.provenance.version)
+
+    @cached_property
+    def progress(self) -> Progress:
+        """To be called with (done, total, note): heard by the command line, and now and then by the run's log."""
+        report = progress_for(self.asset, self.key)
+        last = time.monotonic()
+
+        def tell(done: int, total: int, note: str = "") -> None:
+            nonlocal last
+            report(done, total, note)
+            if time.monotonic() - last >= _LOG_EVERY_S:
+                last = time.monotonic()
+                self.log.info(f"{self.key}: {done} of {total} {note}")
+
+        return tell
+
+    def close(self) -> None:
+        """Close what was opened for reading."""
+
+
+@dataclass(kw_only=True)
+class SceneWork(Work):
+    """One scene on its way through one asset.
+
+    Attributes:
+        load_network: loads the step's network, once per process; for assets whose config chooses a model.
+    """
+
+    open_scene: Callable[[], Scene]
     load_network: Callable[[], LoadedNetwork] | None = None
 
     @cached_property
@@ -127,32 +163,12 @@ class SceneWork:
         from segassets.models.sam2.video import Sam2Tracker
 
         loaded = self._loaded()
-        return Sam2Tracker(loaded.network, len(self.source), loaded.precision)
+        return Sam2Tracker(loaded.network, len(self.source), loaded.precision, loaded.threshold)
 
     def _loaded(self) -> LoadedNetwork:
         if self.load_network is None:
-            raise TypeError(f"{self.asset} is declared without a GPU need, so it has no network")
+            raise TypeError(f"{self.asset} is declared without a choice of a model, so it has no network")
         return self.load_network()
-
-    @cached_property
-    def work_dir(self) -> Path:
-        """A folder that outlives a kill; the next attempt at the same version finds it again."""
-        return self.store.work_dir(self.asset, self.key, self.provenance.version)
-
-    @cached_property
-    def progress(self) -> Progress:
-        """To be called with (done, total, note): heard by the command line, and now and then by the run's log."""
-        report = progress_for(self.asset, self.key)
-        last = time.monotonic()
-
-        def tell(done: int, total: int, note: str = "") -> None:
-            nonlocal last
-            report(done, total, note)
-            if time.monotonic() - last >= _LOG_EVERY_S:
-                last = time.monotonic()
-                self.log.info(f"{self.key}: {done} of {total} {note}")
-
-        return tell
 
     def close(self) -> None:
         """Close what was opened for reading."""
@@ -160,7 +176,7 @@ class SceneWork:
             self.source.close()
 
 
-Make = Callable[[SceneWork, Any], Made]
+Make = Callable[[Any, Any], Made]
 
 
 def check_footage(scene: Scene, frames: Artifact) -> None:
