@@ -65,7 +65,9 @@ class Experiment(StrictModel):
     trainer: TrainerConfig = Field(TrainerConfig(), description="How long and on what.")
     checkpoints: CheckpointConfig = Field(CheckpointConfig(), description="What is kept.")
     logging: LoggingConfig = Field(LoggingConfig(), description="Curves and pictures.")
-    evaluation: EvaluationConfig = Field(EvaluationConfig(), description="How its checkpoint is evaluated afterwards.")
+    evaluation: EvaluationConfig = Field(
+        EvaluationConfig(), description="How its checkpoint is evaluated afterwards."
+    )
 
     @field_validator("name")
     @classmethod

@@ -164,10 +164,14 @@ class TrainerConfig(StrictModel):
         "32", description="Arithmetic of a training step."
     )
     epochs: int | None = Field(
-        None, ge=1, description="Passes over the training clips; empty for one, or for as many as max_steps takes."
+        None,
+        ge=1,
+        description="Passes over the training clips; empty for one, or for as many as max_steps takes.",
     )
     max_steps: int | None = Field(
-        None, ge=1, description="Optimizer steps after which training ends, where the epochs do not end sooner."
+        None,
+        ge=1,
+        description="Optimizer steps after which training ends, where the epochs do not end sooner.",
     )
     max_minutes: float | None = Field(
         None, gt=0, description="Minutes after which training ends, time before an interruption included."
@@ -195,7 +199,7 @@ class CheckpointConfig(StrictModel):
     """What is kept of a training."""
 
     best_k: int = Field(3, ge=0, description="Best checkpoints kept beside the last; needs validation clips.")
-    monitor: Literal["val/loss", "val/iou"] = Field(
+    monitor: Literal["val/loss", "val/mean_iou"] = Field(
         "val/loss", description="Figure of a validation that says best."
     )
     every_steps: int = Field(

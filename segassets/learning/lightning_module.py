@@ -1,0 +1,158 @@
+"""One training step of a SAM2 on clips, as a Lightning module: draw prompts, forward, loss, guards, learning rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+
+from segassets.errors import BadInput, SegassetsError
+from segassets.learning.experiment import Experiment
+from segassets.learning.losses import ClipLoss
+from segassets.learning.network import BatchedVideoDatapoint, PromptedSAM2, learn_only
+from segassets.learning.optim import make_optimizer, schedule_factor
+from segassets.learning.presets import loss_values
+
+_LESS_MEMORY = (
+    "lower data.*.batch_size, data.*.frames, data.*.max_objects, image_size or prompts.correction_clicks, set "
+    "trainer.activation_checkpointing=true or a smaller trainer.precision, or freeze image_encoder "
+    "(modules.trainable); trainer.accumulate keeps the effective batch"
+)
+
+
+class ClipTraining(pl.LightningModule):
+    """Trains a network for a number of optimizer steps; everything drawn depends on the number of the batch alone.
+
+    Args:
+        steps: optimizer steps of the whole training, for the schedule.
+        first_step, first_batch: where this process goes on from.
+        describe: a batch in words, for errors: its scenes and frames.
+        last_good: what is kept when it fails, in words.
+
+    Attributes:
+        sums: terms of the loss summed since the last optimizer step, and under "batches" their number.
+        seen: clips, objects and frames since this process began.
+    """
+
+    def __init__(
+        self,
+        network: PromptedSAM2,
+        experiment: Experiment,
+        steps: int,
+        first_step: int = 0,
+        first_batch: int = 0,
+        describe: Callable[[Any], str] = lambda batch: "of this batch",
+        last_good: Callable[[], str] = lambda: "nothing was saved yet",
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.experiment = experiment
+        self.steps, self.first_step, self.batches = steps, first_step, first_batch
+        self.loss = ClipLoss(
+            loss_values(experiment.loss), experiment.loss.frame_stride, network.pred_obj_scores
+        )
+        self.sums: dict[str, torch.Tensor] = {}
+        self.seen = {"clips": 0, "objects": 0, "frames": 0}
+        self.gradient_norm = torch.zeros(())
+        self._describe, self._last_good = describe, last_good
+
+    @property
+    def step(self) -> int:
+        """Optimizer steps done."""
+        return self.first_step + self.trainer.global_step
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """AdamW; the learning rate is set before every batch."""
+        return make_optimizer(self.network, self.experiment.optimizer, self.experiment.modules)
+
+    def on_train_start(self) -> None:
+        """Frozen modules stay in evaluation mode."""
+        learn_only(self.network, self.experiment.modules.trainable)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Set the learning rate of the step this batch belongs to."""
+        factor = schedule_factor(self.step, self.steps, self.experiment.schedule)
+        for group in self.optimizers().param_groups:  # type: ignore[union-attr]
+            group["lr"] = group["base_lr"] * factor
+
+    def training_step(self, batch: BatchedVideoDatapoint, batch_idx: int) -> torch.Tensor:
+        """Loss of a batch of clips.
+
+        Raises:
+            BadInput: it is not a number.
+        """
+        self.network.draw_from(self.experiment.seed, self.global_rank, self.batches)
+        with memory_errors(f"training step {self.step + 1}"):
+            terms = self.loss(self.network(batch), batch.masks)
+        if not torch.isfinite(terms["loss"]):
+            raise BadInput(self._not_a_number("loss", terms["loss"], batch))
+        for name, value in {**terms, "batches": torch.ones(())}.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value.detach()
+        self.batches += 1
+        frames, objects = batch.masks.shape[:2]
+        for name, count in {
+            "clips": batch.num_videos,
+            "objects": objects,
+            "frames": frames * batch.num_videos,
+        }.items():
+            self.seen[name] += count
+        self._batch = batch
+        return terms["loss"]
+
+    def configure_gradient_clipping(
+        self, optimizer: torch.optim.Optimizer, *limits: Any, **named: Any
+    ) -> None:
+        """Clip to the experiment's norm; a norm that is not a number stops a training without loss scaling.
+
+        Raises:
+            BadInput: the gradient is not a number.
+        """
+        limit = self.experiment.trainer.clip
+        parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        norm = torch.nn.utils.clip_grad_norm_(parameters, float("inf") if limit is None else limit)
+        if not torch.isfinite(norm) and self.trainer.precision != "16-mixed":
+            raise BadInput(self._not_a_number("gradient", norm, self._batch))
+        self.gradient_norm = norm.detach()
+
+    def backward(self, loss: torch.Tensor, *args: Any, **kwargs: Any) -> None:
+        """As Lightning does, with running out of memory put in words."""
+        with memory_errors(f"training step {self.step + 1}"):
+            super().backward(loss, *args, **kwargs)
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Batches are sam2's tensor classes, which move themselves."""
+        return batch.to(device, non_blocking=True)
+
+    def _not_a_number(self, what: str, value: torch.Tensor, batch: Any) -> str:
+        return (
+            f"training step {self.step + 1}: the {what} is {value.item()}, expected a finite number; batch "
+            f"{self.batches}: {self._describe(batch)}. {self._last_good()}. Look at those frames and masks; else "
+            "lower optimizer.learning_rate, set trainer.clip (1.0), or use trainer.precision 32 or bf16-mixed; then "
+            "train again with the same folder to go on from there"
+        )
+
+
+@contextmanager
+def memory_errors(doing: str) -> Iterator[None]:
+    """Running out of memory as an error that names what to lower."""
+    try:
+        yield
+    except SegassetsError:
+        raise
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise BadInput(
+            f"{doing}: out of memory ({str(error).splitlines()[0][:160]}); {_LESS_MEMORY}"
+        ) from error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch or Python could not get the memory it asked for."""
+    words = str(error).lower()
+    return isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)) or (
+        isinstance(error, RuntimeError) and ("out of memory" in words or "can't allocate memory" in words)
+    )
