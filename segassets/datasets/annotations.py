@@ -83,7 +83,6 @@ def _columns(scene: Scene, rows: list[AnnotationRow]) -> tuple[dict[str, object]
     source_frame = np.array([record.source_frame for record in scene.frames], np.int32)[frame]
     counts = [row.rle_counts for row in rows]
     area, boxes = measure(counts, heights, widths)
-    nothing = pa.nulls(len(rows), pa.float32())
     columns = {
         "scene": [scene.key] * len(rows),
         "frame": frame,
@@ -93,9 +92,9 @@ def _columns(scene: Scene, rows: list[AnnotationRow]) -> tuple[dict[str, object]
         "parent_id": [row.parent_id for row in rows],
         "level": [row.level for row in rows],
         "category_id": [row.category_id for row in rows],
-        "score": nothing,
-        "stability": nothing,
-        "predicted_iou": nothing,
+        "score": pa.nulls(len(rows), pa.float32()),
+        "stability": [row.stability for row in rows],
+        "predicted_iou": [row.predicted_iou for row in rows],
         "area": area,
         "bbox_xywh": boxes,
         "height": heights,

@@ -105,64 +105,102 @@ class CocoLayout(Layout[CocoOptions]):
     def _index(self, root: Root) -> CocoIndex:
         return indexed(root, self.options_of().annotations, build_index)
 
-    def _shards(self, index: CocoIndex) -> dict[str, slice]:
-        if not index.images:
-            raise BadInput(f"{index.location}: expected pictures under 'images', found an empty list")
-        size = self.options_of().shard_size
-        if size == 1:
-            stems = [posixpath.splitext(image["file_name"])[0] for image in index.images]
-            names = self.scene_names_for(stems)
-            return {name: slice(at, at + 1) for at, name in enumerate(names)}
-        starts = range(0, len(index.images), size)
-        return {f"shard-{number:04d}": slice(at, at + size) for number, at in enumerate(starts)}
-
     def scene_names(self) -> list[str]:
-        return list(self._shards(self._index(self.root())))
+        return list(shards(self, self._index(self.root()), self.options_of().shard_size))
 
     def load(self, name: str) -> Scene:
         root = self.root()
         options = self.options_of(name)
         index = self._index(root)
-        shards = self._shards(index)
-        shard = self.pick(name, shards)
-        named = index.images[shard]
-        images = named
-        if options.missing_pictures == "exclude":
-            paths = [posixpath.join(options.pictures, image["file_name"]) for image in named]
-            there = root.are_files(paths)
-            images = [image for image, is_there in zip(named, there, strict=True) if is_there]
-        key = self.config.key_of(name)
-        if not images:
-            raise BadInput(
-                f"scene {key}: none of its {len(named)} pictures is in {root.location(options.pictures)}; "
-                f"the first would be {named[0]['file_name']}; correct the option `pictures`, or set "
-                "`missing_pictures: keep` to use the annotations alone"
-            )
-        source_frames, chosen = self.select(name, images)
-        frames = [
-            _record(root, options, at, image, index.location)
-            for at, image in zip(source_frames, chosen, strict=True)
-        ]
-        strays = index.strays if shard.start == 0 else []
-        return Scene(
-            key=key,
-            dataset=self.config.name,
-            name=name,
-            root=root.location(),
-            frames=frames,
-            frames_total=len(images),
-            sizes_may_change=True,
-            categories=index.categories,
-            annotations=lambda: read_annotations(index, frames, [image["id"] for image in chosen], strays),
-            excluded={"missing_picture": len(named) - len(images)} if len(named) > len(images) else {},
-            inputs=[options.annotations],
+        shard = self.pick(name, shards(self, index, self.options_of().shard_size))
+        return image_scene(
+            self,
+            name,
+            root,
+            index,
+            shard,
+            pictures=options.pictures,
+            keep_missing=options.missing_pictures == "keep",
+            annotations=options.annotations,
         )
 
 
+def shards(layout: Layout, index: CocoIndex, size: int, prefix: str = "") -> dict[str, slice]:
+    """Scene name -> its pictures in the index; shards of `size`, scenes named by their picture when that is 1.
+
+    Args:
+        prefix: put before the names.
+
+    Raises:
+        BadInput: the file has no pictures.
+    """
+    if not index.images:
+        raise BadInput(f"{index.location}: expected pictures under 'images', found an empty list")
+    if size == 1:
+        stems = [prefix + posixpath.splitext(image["file_name"])[0] for image in index.images]
+        names = layout.scene_names_for(stems)
+        return {name: slice(at, at + 1) for at, name in enumerate(names)}
+    starts = range(0, len(index.images), size)
+    return {f"{prefix}shard-{number:04d}": slice(at, at + size) for number, at in enumerate(starts)}
+
+
+def image_scene(
+    layout: Layout,
+    name: str,
+    root: Root,
+    index: CocoIndex,
+    shard: slice,
+    *,
+    pictures: str,
+    keep_missing: bool,
+    annotations: str,
+    categories: dict[int, str] | None = None,
+) -> Scene:
+    """The scene of one shard.
+
+    Args:
+        pictures: folder that the file names are relative to.
+        keep_missing: keep pictures that are not on disk; else they are left out and counted.
+        annotations: the JSON file.
+        categories: of the whole set where it has several files; else the index's.
+    """
+    named = index.images[shard]
+    images = named
+    if not keep_missing:
+        there = root.are_files([posixpath.join(pictures, image["file_name"]) for image in named])
+        images = [image for image, is_there in zip(named, there, strict=True) if is_there]
+    key = layout.config.key_of(name)
+    if not images:
+        raise BadInput(
+            f"scene {key}: none of its {len(named)} pictures is in {root.location(pictures)}; "
+            f"the first would be {named[0]['file_name']}; correct the option `pictures`, or set "
+            "`missing_pictures: keep` to use the annotations alone"
+        )
+    source_frames, chosen = layout.select(name, images)
+    frames = [
+        _record(root, pictures, at, image, index.location)
+        for at, image in zip(source_frames, chosen, strict=True)
+    ]
+    strays = index.strays if shard.start == 0 else []
+    return Scene(
+        key=key,
+        dataset=layout.config.name,
+        name=name,
+        root=root.location(),
+        frames=frames,
+        frames_total=len(images),
+        sizes_may_change=True,
+        categories=index.categories if categories is None else categories,
+        annotations=lambda: read_annotations(index, frames, [image["id"] for image in chosen], strays),
+        excluded={"missing_picture": len(named) - len(images)} if len(named) > len(images) else {},
+        inputs=[annotations],
+    )
+
+
 def _record(
-    root: Root, options: CocoOptions, source_frame: int, image: dict[str, Any], location: str
+    root: Root, pictures: str, source_frame: int, image: dict[str, Any], location: str
 ) -> FrameRecord:
-    name = posixpath.join(options.pictures, image["file_name"])
+    name = posixpath.join(pictures, image["file_name"])
     height, width = image.get("height"), image.get("width")
     if height is None or width is None:
         height, width = picture_size(root.location(name))

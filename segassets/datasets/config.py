@@ -19,7 +19,19 @@ from segassets.strict import StrictModel, parse
 from segassets.yaml_files import read_yaml
 
 LayoutName = Literal[
-    "folder", "video", "coco", "davis", "ytvis", "multiscan", "multiscan_decoded", "class_maps", "rooms"
+    "folder",
+    "video",
+    "coco",
+    "davis",
+    "ytvis",
+    "multiscan",
+    "multiscan_decoded",
+    "class_maps",
+    "coco_video",
+    "roboflow",
+    "sa1b",
+    "sav",
+    "rooms",
 ]
 
 _SLICE = re.compile(r"\s*(-?\d+)?\s*:\s*(-?\d+)?\s*(?::\s*(-?\d+)?\s*)?")
@@ -67,6 +79,9 @@ class DatasetConfig(StrictModel):
     frames: str = Field("", description="Frame selection, a Python slice as text; empty takes all.")
     overrides: dict[str, SceneOverride] = Field({}, description="By scene name: what differs for that scene.")
     options: dict[str, Any] = Field({}, description="Options of the layout.")
+    required_categories: Literal["all"] | list[str] = Field(
+        "all", description="Categories that must have masks in what a training reads: all, or these names."
+    )
     follow_links: bool = Field(False, description="Read symbolic links that lead out of the root.")
 
     _base: Path = PrivateAttr(default_factory=Path.cwd)

@@ -1,6 +1,7 @@
 """Layout `davis`: JPEGImages/[<resolution>/]<sequence>/ beside Annotations/ alike (DAVIS, YouTube-VOS).
 
-Annotations are palette PNG (values are objects) or gray 0/255 (one object). No file: not annotated.
+Annotations are palette PNG (values are objects) or gray 0/255 (one object), or a folder of maps per object (SA-V's val
+and test sets: JPEGImages_24fps and Annotations_6fps). No file: not annotated.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from typing import Literal
 from pydantic import Field
 
 from segassets.datasets.files import Root
-from segassets.datasets.footage import picture_scene, pictures_in
+from segassets.datasets.footage import pictures_in
 from segassets.datasets.layouts import Layout
+from segassets.datasets.picture_scenes import picture_scene
 from segassets.datasets.scene import Scene
 from segassets.errors import BadInput
 from segassets.media.pictures import is_picture

@@ -8,8 +8,9 @@ from typing import Literal
 from pydantic import Field
 
 from segassets.datasets.files import Root
-from segassets.datasets.footage import picture_scene, pictures_in
+from segassets.datasets.footage import pictures_in
 from segassets.datasets.layouts import Layout
+from segassets.datasets.picture_scenes import picture_scene
 from segassets.datasets.scene import Scene
 from segassets.errors import BadInput
 from segassets.strict import StrictModel

@@ -10,14 +10,12 @@ from itertools import pairwise
 import numpy as np
 
 from segassets.datasets.files import Root
-from segassets.datasets.layouts import Layout
 from segassets.datasets.scene import (
     OBJECT_LEVEL,
     AnnotationReader,
     AnnotationRow,
     Exclusion,
     FrameRecord,
-    Scene,
 )
 from segassets.errors import BadInput
 from segassets.masks import rle
@@ -134,42 +132,6 @@ def label_rows(
     for value in values.tolist():
         where = f"{path} label {value}"
         yield AnnotationRow(frame, rle.encode(labels == value), track_id=value, level=level, where=where)
-
-
-def picture_scene(
-    layout: Layout,
-    name: str,
-    root: Root,
-    pictures: Sequence[str],
-    *,
-    labels_folder: str | None,
-    level: int = OBJECT_LEVEL,
-    excluded: dict[str, int] | None = None,
-) -> Scene:
-    """A scene from sorted pictures and, where there is a folder of them, label maps of the same stems."""
-    key = layout.config.key_of(name)
-    source_frames, chosen = layout.select(name, pictures)
-    frames = picture_records(key, root, source_frames, chosen)
-    by_stem = label_files(root, labels_folder) if labels_folder is not None else {}
-    if labels_folder is not None and not by_stem.keys() & {stem_of(picture) for picture in pictures}:
-        raise BadInput(
-            f"scene {key}: expected label maps named like the pictures in {labels_folder!r} of {root.url}, "
-            f"found none for {len(pictures)} pictures"
-        )
-    labels = {at: by_stem[stem_of(f.uri)] for at, f in enumerate(frames) if stem_of(f.uri) in by_stem}
-    for at in labels:
-        frames[at].annotated = True
-    return Scene(
-        key=key,
-        dataset=layout.config.name,
-        name=name,
-        root=root.location(),
-        frames=frames,
-        frames_total=len(pictures),
-        annotations=label_reader(root, frames, labels, level) if by_stem else None,
-        excluded=excluded or {},
-        inputs=list(labels.values()),
-    )
 
 
 def stem_of(name: str) -> str:

@@ -14,7 +14,7 @@ from segassets.datasets.files import Root
 from segassets.errors import BadInput
 
 T = TypeVar("T")
-_KEPT = 2  # indexes in memory: the image set at work and the one before it
+_KEPT = 4  # indexes in memory: the image set at work with all its splits
 _cache: dict[tuple, Any] = {}
 
 

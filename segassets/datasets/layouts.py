@@ -27,6 +27,10 @@ LAYOUTS = {
     "multiscan": "segassets.datasets.multiscan:MultiscanLayout",
     "multiscan_decoded": "segassets.datasets.multiscan_decoded:MultiscanDecodedLayout",
     "class_maps": "segassets.datasets.class_maps:ClassMapsLayout",
+    "coco_video": "segassets.datasets.coco_video:CocoVideoLayout",
+    "roboflow": "segassets.datasets.roboflow:RoboflowLayout",
+    "sa1b": "segassets.datasets.sa1b:Sa1bLayout",
+    "sav": "segassets.datasets.sav:SavLayout",
     "rooms": "segassets.datasets.rooms.layout:RoomsLayout",
 }
 

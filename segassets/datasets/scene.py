@@ -56,6 +56,7 @@ class AnnotationRow:
         mask_id: unique in the scene from 1; 0 lets the table builder number the rows in order.
         parent_id: mask_id of the enclosing mask (only with explicit mask ids), 0 = none.
         level: OBJECT_LEVEL, or PART_LEVEL for parts of objects.
+        predicted_iou, stability: what the source knows about the mask's quality, None when nothing.
         crowd: True when the mask covers a group that was not separated (COCO's iscrowd).
         where: how the source names it, e.g. "annotation 1234"; used in messages.
     """
@@ -69,6 +70,8 @@ class AnnotationRow:
     level: int = OBJECT_LEVEL
     crowd: bool = False
     where: str = ""
+    predicted_iou: float | None = None
+    stability: float | None = None
 
 
 @dataclass(slots=True)

@@ -57,6 +57,18 @@ def to_counts(
     return counts, excluded
 
 
+def refuse_other_sizes(segmentations: Sequence[Any], where: Sequence[str], height: int, width: int) -> None:
+    """Raises BadInput for the first run-length mask that says another size than its frame's; names it."""
+    for segmentation, name in zip(segmentations, where, strict=True):
+        size = segmentation.get("size") if isinstance(segmentation, dict) else None
+        if isinstance(size, list | tuple) and list(size) != [height, width]:
+            swapped = "; are height and width swapped?" if list(size) == [width, height] else ""
+            raise BadInput(
+                f"{name}: expected a mask of size [{height}, {width}] (height, width) like its frame, found "
+                f"{list(size)}{swapped}"
+            )
+
+
 def _counts_of(segmentation: dict[str, Any], height: int, width: int) -> tuple[str | None, str]:
     """Compressed counts of an RLE (compressed ones still unchecked), or the reason why there are none."""
     size, counts = segmentation.get("size"), segmentation.get("counts")
