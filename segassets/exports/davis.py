@@ -4,6 +4,7 @@
     Annotations/<scene>/001/00000.png      black and white PNG of one object (layout "per_object")
     JPEGImages/<scene>/00000.jpg           the pictures, linked or written
     ImageSets/all.txt                      the names of the scenes
+    ImageSets/sam2.txt                     the same for sam2's readers, which cut a name at its last dot
     objects/<scene>.json                   which index is which track
 
 A palette picture holds one object per pixel. Where masks overlap, the one on top is chosen by the option
@@ -23,6 +24,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from segassets.errors import BadInput
+from segassets.exports.jpegs import SAM2_LIST, write_jpegs
 from segassets.exports.source import MASK_ASSETS, ExportSource, by_frame, levels_of, of_level
 from segassets.masks import rle
 from segassets.media.pictures import write_png
@@ -65,8 +67,10 @@ def write_davis(sources: Sequence[ExportSource], folder: Path, options: DavisOpt
         record = {"scene": source.scene, "level": level, "objects": numbered.objects}
         _write_text(folder / "objects" / f"{source.scene}.json", json.dumps(record, indent=1))
         if options.pictures != "none":
-            _write_pictures(source, folder / "JPEGImages" / source.scene, options)
+            link = options.pictures == "link"
+            write_jpegs(source, folder / "JPEGImages" / source.scene, names=options.names, link=link)
     _write_text(folder / "ImageSets" / "all.txt", "".join(f"{source.scene}\n" for source in sources))
+    _write_text(folder / "ImageSets" / SAM2_LIST, "".join(f"{source.scene}.mp4\n" for source in sources))
     return totals
 
 
@@ -136,34 +140,6 @@ def _write_per_object(source: ExportSource, numbered: _Numbered, folder: Path, o
             write_png(own / f"{frame[options.names]:05d}.png", mask.astype(np.uint8) * 255)
             written += 1
     return written
-
-
-def _write_pictures(source: ExportSource, folder: Path, options: DavisOptions) -> None:
-    from PIL import Image
-
-    from segassets.datasets.frames import FrameSource
-
-    folder.mkdir(parents=True)
-    root = source.facts["root"]
-    rest = []
-    for at, frame in enumerate(source.frame_rows):
-        target = folder / f"{frame[options.names]:05d}.jpg"
-        original = _local_jpeg(root, frame["uri"])
-        if options.pictures == "link" and original is not None:
-            target.symlink_to(original)
-        else:
-            rest.append((at, target))
-    targets = dict(rest)
-    for at, rgb in FrameSource(source.frames, root).iterate(sorted(targets)) if targets else ():
-        Image.fromarray(rgb).save(targets[at], format="JPEG", quality=95, subsampling=0)
-
-
-def _local_jpeg(root: str, uri: str) -> Path | None:
-    """The file itself where it is a JPEG on this machine."""
-    if "://" in root or "#" in uri or not uri.lower().endswith((".jpg", ".jpeg")):
-        return None
-    path = (Path(root) / uri).absolute()
-    return path if path.is_file() else None
 
 
 def _write_text(path: Path, text: str) -> None:

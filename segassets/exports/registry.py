@@ -15,6 +15,7 @@ from segassets.exports.coco import CocoOptions, write_coco
 from segassets.exports.davis import DavisOptions, write_davis
 from segassets.exports.my3dis import My3disOptions, write_my3dis
 from segassets.exports.relations import RelationsOptions, write_relations
+from segassets.exports.sav import SavOptions, write_sav
 from segassets.exports.source import ExportSource
 from segassets.storage import atomic
 from segassets.storage.store import ArtifactStore
@@ -55,6 +56,9 @@ FORMATS: dict[str, ExportFormat] = {
             "palette PNGs per frame (DAVIS), or one folder per object (SA-V)",
             DavisOptions,
             write_davis,
+        ),
+        ExportFormat(
+            "sav", "SA-V's JSON of masklets, with its pictures, for sam2's training", SavOptions, write_sav
         ),
         ExportFormat(
             "relations", "the tree of the candidates as CSV and JSON", RelationsOptions, write_relations

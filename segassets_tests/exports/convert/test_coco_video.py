@@ -40,18 +40,18 @@ def type_labels(folder: Path) -> None:
 
 def read_back(path: Path) -> dict[str, list[np.ndarray]]:
     """Maps of category ids by video, -1 where nothing is, and all that must hold in such a file."""
-    coco = COCO(str(path))
-    assert sorted(coco.imgs) == list(range(len(coco.imgs)))
-    assert sorted(coco.anns) == list(range(len(coco.anns)))
-    assert len({(item["image_id"], item["category_id"]) for item in coco.anns.values()}) == len(coco.anns)
+    read = COCO(str(path))
+    assert sorted(read.imgs) == list(range(len(read.imgs)))
+    assert sorted(read.anns) == list(range(len(read.anns)))
+    assert len({(item["image_id"], item["category_id"]) for item in read.anns.values()}) == len(read.anns)
     found: dict[str, list[np.ndarray]] = {}
-    for item in sorted(coco.imgs.values(), key=lambda item: (item["video_id"], item["order_in_video"])):
+    for item in sorted(read.imgs.values(), key=lambda item: (item["video_id"], item["order_in_video"])):
         assert item["order_in_video"] == len(found.setdefault(item["video_id"], []))
         labels = np.full((item["height"], item["width"]), -1)
-        for annotation in coco.imgToAnns[item["id"]]:
-            mask = coco.annToMask(annotation).astype(bool)
-            assert annotation["area"] == mask.sum() and isinstance(annotation["segmentation"]["counts"], str)
-            labels[mask] = annotation["category_id"]
+        for one in read.imgToAnns[item["id"]]:
+            mask = read.annToMask(one).astype(bool)
+            assert one["area"] == mask.sum() and isinstance(one["segmentation"]["counts"], str)
+            labels[mask] = one["category_id"]
         found[item["video_id"]].append(labels)
     return found
 
