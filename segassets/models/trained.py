@@ -132,11 +132,8 @@ def _checkpoint(name: str, reference: Reference, place: ArtifactStore) -> Artifa
     chain, key = reference.chain, reference.key
     if not place.has(chain.checkpoint, key):
         command = chain.train.format(key=key)
-        others = [
-            tag
-            for tag in _tags(place)
-            if tag != place.tag and ArtifactStore(place.root, tag).has(chain.checkpoint, key)
-        ]
+        tags = [tag for tag in _tags(place) if tag != place.tag]
+        others = [tag for tag in tags if ArtifactStore(place.root, tag).has(chain.checkpoint, key)]
         elsewhere = "".join(
             f"; there is one under tag {tag}: {reference.kind}:{key}@{tag}" for tag in others[:3]
         )

@@ -164,7 +164,7 @@ class Batch:
             tag=self.tag,
             code_version=self.asset.code_version,
             inputs=versions | self.asset.sources(config, self.store, open_scene),
-            config=without_secrets(config.model_dump(mode="json")),
+            config=without_secrets(self.asset.record(config)),
             model=self.asset.model_identity(self.op_config, config, self.store),
         )
 

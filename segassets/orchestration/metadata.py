@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import re
 from collections.abc import Mapping
@@ -37,6 +38,8 @@ def materialization_metadata(
     metadata: dict[str, dg.MetadataValue] = {}
     if made.preview is not None:
         metadata |= pictures(made.preview, f"{provenance.asset} of {provenance.scene}")
+    for name, svg in made.plots.items():
+        metadata[name] = plot(svg, f"{name} of {provenance.scene}")
     for name, value in numbers.items():
         if value is not None:
             metadata[name] = number(value)
@@ -80,6 +83,12 @@ def pictures(rgb: np.ndarray, title: str) -> dict[str, dg.MetadataValue]:
     if len(small) < _INLINE:
         found = {"thumbnail": small, **found}
     return {name: dg.MetadataValue.md(text) for name, text in found.items()}
+
+
+def plot(svg: str, title: str) -> dg.MetadataValue:
+    """An SVG file inside Markdown."""
+    encoded = base64.b64encode(svg.encode("utf-8")).decode("ascii")
+    return dg.MetadataValue.md(f"![{title}](data:image/svg+xml;base64,{encoded})")
 
 
 def without_secrets(value: Any) -> Any:

@@ -124,7 +124,7 @@ class Planner:
             tag=self.store.tag,
             code_version=asset.code_version,
             inputs=inputs | asset.sources(config, self.store, open_scene),
-            config=without_secrets(config.model_dump(mode="json")),
+            config=without_secrets(asset.record(config)),
             model=asset.model_identity(op_config, config, self.store),
             software={},
         )

@@ -99,6 +99,10 @@ class SceneAsset:
         """The inputs that a stage with these settings needs."""
         return self.inputs if self.reads_of is None else self.reads_of(config)
 
+    def record(self, config: Any) -> dict[str, Any]:
+        """The settings as provenance keeps them."""
+        return config.model_dump(mode="json")
+
     def sources(self, config: Any, store: ArtifactStore, open_scene: Callable[[], Scene]) -> dict[str, str]:
         """Versions of what it is made from besides upstream assets; the first asset is made from the footage itself."""
         from segassets.datasets.scene import scene_fingerprint

@@ -1,0 +1,108 @@
+"""`@experiment_asset`: a Dagster asset partitioned by experiment, one key for each file of `configs/experiments/`.
+
+It is a scene asset in all but three things: its partitions are experiments, it has no footage of its own, and its
+settings are read from the experiment's file when it is made (`settle`), so that what is in the UI's launchpad are only
+the few words laid over that file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pydantic
+
+from segassets.orchestration.checks import Check
+from segassets.orchestration.gpu import GpuNeed
+from segassets.orchestration.partitions import RegisteredKeys, experiments
+from segassets.orchestration.scene_assets import NoConfig, SceneAsset
+from segassets.orchestration.work import Make, Work
+
+if TYPE_CHECKING:
+    from segassets.storage.store import ArtifactStore
+
+GROUP = "experiments"
+
+
+@dataclass(frozen=True)
+class ExperimentAsset(SceneAsset):
+    """One asset of the graph over experiments.
+
+    Attributes:
+        settle: from the experiment's name and the launchpad's values to the settings of the stage.
+        data: from the settings to versions of the data they name, for provenance.
+        start: from the settings to name and checksum of the network they start from.
+        unrecorded: fields of the settings that do not shape the result; they are no part of the version.
+    """
+
+    settle: Callable[[str, Any], Any] = field(default=lambda key, config: config)
+    data: Callable[[Any, ArtifactStore], dict[str, str]] = field(default=lambda config, store: {})
+    start: Callable[[Any, ArtifactStore], dict[str, str]] = field(default=lambda config, store: {})
+    unrecorded: frozenset[str] = frozenset()
+
+    @property
+    def partitions(self) -> RegisteredKeys:
+        """Experiments."""
+        return experiments
+
+    def settled(self, key: str, op_config: Any) -> Any:
+        """The stage's settings for one experiment."""
+        return self.settle(key, super().settled(key, op_config))
+
+    def record(self, config: Any) -> dict[str, Any]:
+        """The settings as provenance keeps them."""
+        return config.model_dump(mode="json", exclude=set(self.unrecorded))
+
+    def sources(self, config: Any, store: ArtifactStore, open_scene: Any) -> dict[str, str]:
+        """Versions of the data an experiment names."""
+        return self.data(config, store)
+
+    def model_identity(self, op_config: Any, config: Any, store: ArtifactStore) -> dict[str, str]:
+        """Name and checksum of the network that learning starts from."""
+        return self.start(config, store)
+
+    def work(self, open_scene: Any, load_network: Any, **parts: Any) -> Work:
+        """What `make` is given."""
+        return Work(**parts)
+
+
+def experiment_asset(
+    *,
+    inputs: tuple[str, ...] = (),
+    config: type[pydantic.BaseModel] = NoConfig,
+    settle: Callable[[str, Any], Any] = lambda key, config: config,
+    data: Callable[[Any, ArtifactStore], dict[str, str]] = lambda config, store: {},
+    start: Callable[[Any, ArtifactStore], dict[str, str]] = lambda config, store: {},
+    unrecorded: Collection[str] = (),
+    code_version: str = "1",
+    kinds: set[str],
+    experiments_per_run: int,
+    gpu: GpuNeed | None = None,
+    checks: tuple[Check, ...] = (),
+    columns: str | None = None,
+) -> Callable[[Make], ExperimentAsset]:
+    """Declare the decorated function as an experiment asset of its own name; arguments as in ExperimentAsset."""
+
+    def declare(make: Make) -> ExperimentAsset:
+        return ExperimentAsset(
+            name=make.__name__,
+            make=make,
+            inputs=inputs,
+            config=config,
+            defaults=lambda settings: config(),
+            code_version=code_version,
+            group=GROUP,
+            kinds=frozenset(kinds),
+            scenes_per_run=experiments_per_run,
+            gpu=gpu,
+            checks=checks,
+            columns=columns,
+            own_network=True,
+            settle=settle,
+            data=data,
+            start=start,
+            unrecorded=frozenset(unrecorded),
+        )
+
+    return declare
