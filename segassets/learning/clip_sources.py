@@ -163,7 +163,7 @@ def _scene(found: _Found, data: ClipData, kept: list[int] | None) -> TrainingSce
     if kept is not None:
         keep(np.isin(masks.column("category_id").to_numpy(), kept), "other_category")
     identities = masks.column("track_id").to_numpy()
-    pictures = found.pictures or (data.merge == "instance" and not identities.any())
+    pictures = found.pictures or (data.merge == "instance" and len(identities) > 0 and not identities.any())
     if data.merge == "category":
         keep(masks.column("category_id").to_numpy() >= 0, "without_category")
     elif not pictures:

@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,7 @@ class ClipIndex:
     def identity(self) -> str:
         """SHA-256 of the data: the choice of clips, and of every scene its frames and masks."""
         choice = {name: value for name, value in self.data.model_dump().items() if name not in _NOT_THE_DATA}
+        choice["dataset"] = Path(self.data.dataset).stem
         facts = [json.dumps(choice, sort_keys=True), *(scene.digest() for scene in self.scenes)]
         return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
@@ -158,7 +160,8 @@ class ClipIndex:
         if scene.by_picture:
             raise BadInput(
                 f"scene {scene.key}: {wanted}, found single pictures without identities from one to the next{others}; "
-                "set frames: 1, or short_videos: repeat_last to repeat each picture"
+                "set frames: 1, or short_videos: repeat_last to repeat each picture (or merge: category, where every "
+                "category of a video is one object)"
             )
         raise BadInput(
             f"scene {scene.key}: {wanted}, found {len(scene.taught)} frames with annotations (of "
