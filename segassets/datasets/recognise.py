@@ -12,6 +12,7 @@ from segassets.datasets.files import Root
 from segassets.datasets.footage import pictures_in, stem_of
 from segassets.datasets.json_files import read_json
 from segassets.datasets.layouts import to_scene_name
+from segassets.datasets.recognise_sets import class_maps, roboflow, sa1b, sav, sav_folders
 from segassets.errors import BadInput, MissingInput, SegassetsError
 from segassets.media.pictures import is_picture
 from segassets.media.video import is_video
@@ -23,7 +24,8 @@ def dataset_for_path(path: str | os.PathLike[str], name: str | None = None) -> D
     """The dataset at a local path or fsspec URL, its layout recognised.
 
     Known are: a video, a folder of videos, a folder of pictures, a folder of such folders, JPEGImages with or
-    without Annotations (DAVIS), COCO or YTVIS (the JSON, or its folder), MultiScan scans raw or decoded.
+    without Annotations (DAVIS), COCO, COCO-video or YTVIS (the JSON, or its folder), MultiScan scans raw or
+    decoded, Roboflow's exports, SA-1B, SA-V, and sets of class maps that a configured dataset describes.
 
     Args:
         name: name of the dataset; by default made from the path.
@@ -57,6 +59,10 @@ def _of_folder(root: Root) -> dict[str, Any]:
     files, folders = root.listing("")
     if {"JPEGImages", "Annotations"} <= set(folders):
         return {"layout": "davis"}
+    for look in (sav_folders, roboflow, sav, sa1b):
+        found = look(root, files, folders)
+        if found is not None:
+            return found
     annotated = _annotation_files(root, files, folders)
     if len(annotated) == 1:
         return _of_json(root, annotated[0])
@@ -75,9 +81,13 @@ def _of_folder(root: Root) -> dict[str, Any]:
         return {"layout": "video"}
     if any(is_picture(file) for file in files) or any(pictures_in(root, folder)[0] for folder in folders):
         return {"layout": "folder"}
+    found = class_maps(root, files, folders)
+    if found is not None:
+        return found
     raise BadInput(
-        "expected pictures, videos, folders of pictures, JPEGImages, a COCO or YTVIS JSON, or MultiScan scans"
-        f" in {root.url}, found {len(files)} other files and {len(folders)} folders without any"
+        "expected pictures, videos, folders of pictures, JPEGImages, a COCO or YTVIS JSON, MultiScan scans, SA-1B, "
+        f"SA-V, or label pictures as a dataset of configs/datasets describes them in {root.url}, found "
+        f"{len(files)} other files and {len(folders)} folders without any"
     )
 
 
@@ -100,7 +110,7 @@ def _annotation_files(root: Root, files: list[str], folders: list[str]) -> list[
 
 
 def _of_json(root: Root, name: str) -> dict[str, Any]:
-    """COCO or YTVIS by what the file holds; the pictures are looked for around it."""
+    """COCO, COCO-video or YTVIS by what the file holds; the pictures are looked for around it."""
     document = read_json(root, name)
     layout = "ytvis" if "videos" in document else "coco"
     entries = document.get("videos") or document.get("images") or []
@@ -109,6 +119,8 @@ def _of_json(root: Root, name: str) -> dict[str, Any]:
             f"{root.location(name)}: expected images or videos in it, found keys {', '.join(document)}"
         )
     first = entries[0].get("file_names", [None])[0] if layout == "ytvis" else entries[0].get("file_name")
+    if layout == "coco" and {"video_id", "order_in_video"} <= set(entries[0]):
+        layout = "coco_video"
     places = [(root, name)]
     here = posixpath.basename(root.base)
     if here == "annotations":  # COCO's own habit: annotations/ beside the folders of pictures

@@ -14,6 +14,7 @@ from segassets.datasets.recognise import dataset_for_path
 from segassets.errors import BadInput, MissingInput
 from segassets.media.pictures import write_png
 
+from . import made_json, made_surgery
 from . import test_multiscan as multiscan
 from .made import SQUARE, coco, write_json, write_pictures, write_video
 from .test_ytvis import document as ytvis_document
@@ -89,6 +90,14 @@ def decoded_scans(root):
     return root
 
 
+def made_by(function, **values):
+    def make(root):
+        function(root, **values)
+        return root
+
+    return make
+
+
 @pytest.mark.parametrize(
     ("make", "layout", "scene_names"),
     [
@@ -105,6 +114,28 @@ def decoded_scans(root):
         (scan, "multiscan", [""]),
         (scans, "multiscan", ["scene_00000_00"]),
         (decoded_scans, "multiscan_decoded", ["scene_00000_00"]),
+        (made_by(made_surgery.make_cholecseg8k), "class_maps", ["video01_00080", "video12_15750"]),
+        (
+            made_by(made_surgery.make_endovis17),
+            "class_maps",
+            ["instrument_dataset_1", "instrument_dataset_2"],
+        ),
+        (made_by(made_surgery.make_endovis18), "class_maps", ["seq_1", "seq_2"]),
+        (made_by(made_surgery.make_endovis18_types), "class_maps", ["seq_2", "seq_3", "seq_1"]),
+        (made_by(made_json.make_coco_video), "coco_video", ["seq_1", "seq_2"]),
+        (
+            made_by(made_json.make_roboflow),
+            "roboflow",
+            ["test-shard-0000", "train-shard-0000", "valid-shard-0000"],
+        ),
+        (
+            made_by(made_json.make_roboflow, splits={"train": 1}, file_name="annotations.json"),
+            "roboflow",
+            ["train-shard-0000"],
+        ),
+        (made_by(made_json.make_sa1b), "sa1b", ["shard-0000"]),
+        (made_by(made_json.make_sav), "sav", ["sav_000001", "sav_000002"]),
+        (made_by(made_json.make_sav_folders), "davis", ["sav_010001", "sav_010002"]),
     ],
 )
 def test_recognised_written_and_read_back(tmp_path, make, layout, scene_names):
@@ -115,6 +146,16 @@ def test_recognised_written_and_read_back(tmp_path, make, layout, scene_names):
     keys = dataset_keys(again)
     assert keys == [f"{config.name}.{name}" if name else config.name for name in scene_names]
     assert all(open_scene_of(again, key).frames for key in keys)
+
+
+def test_labels_json_becomes_the_label_table(tmp_path):
+    made_surgery.make_endovis18(tmp_path)
+    written = json.loads((tmp_path / "labels.json").read_text())
+    written[1]["name"] = "shaft of ours"
+    (tmp_path / "labels.json").write_text(json.dumps(written))
+    config = dataset_for_path(tmp_path)
+    again = load_dataset(write_dataset_config(config, tmp_path / f"{config.name}.yaml"))
+    assert open_scene_of(again, dataset_keys(again)[0]).categories[1] == "shaft of ours"
 
 
 @pytest.mark.parametrize(
