@@ -1,4 +1,4 @@
-"""Many checkpoints on the same scenes: chosen by a filter, each in a folder of its own, those already done left alone."""
+"""Many checkpoints on the same scenes: chosen by a filter, a folder each, those already done left alone."""
 
 from __future__ import annotations
 
