@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from segassets.configs_dir import configs_dir
 from segassets.errors import BadConfig, MissingInput, did_you_mean
 from segassets.evaluation.prompts import EvaluationConfig
 from segassets.learning.clip_config import AugmentConfig, ClipData
+from segassets.learning.promptable_config import FromNothingConfig
 from segassets.learning.training_config import (
     CheckpointConfig,
     LoggingConfig,
@@ -31,7 +32,7 @@ from segassets.yaml_files import parse_yaml, read_yaml
 class DataConfig(StrictModel):
     """Clips to learn from and clips to judge by."""
 
-    train: list[ClipData] = Field(min_length=1, description="Sources of training clips, mixed.")
+    train: list[ClipData] = Field([], description="Sources of training clips, mixed.")
     val: list[ClipData] = Field([], description="Sources of validation clips; empty for none (and no best).")
     workers: int = Field(
         0, ge=0, description="Processes that load clips; 0 loads them in the training's own."
@@ -43,8 +44,10 @@ class Experiment(StrictModel):
 
     name: str = Field(description="Name of the experiment; that of its file.")
     description: str = Field("", description="One line about it.")
-    recipe: Literal["sam2"] = Field(
-        "sam2", description="How it learns: sam2's own training network and loss."
+    recipe: Literal["sam2", "from_nothing"] = Field(
+        "sam2",
+        description="How it learns: sam2's own training network and loss, or a small network from random values on "
+        "generated rooms (only the from_nothing section counts then).",
     )
     model: str = Field(
         "nano", description="Name of a model in configs/models/: architecture and first weights."
@@ -55,7 +58,7 @@ class Experiment(StrictModel):
     seed: int = Field(
         0, ge=0, description="Of everything drawn: clips, prompts, augmentation, new parameters."
     )
-    data: DataConfig = Field(description="Clips.")
+    data: DataConfig = Field(DataConfig(), description="Clips.")
     augment: AugmentConfig = Field(AugmentConfig(), description="Changes drawn for every training clip.")
     prompts: PromptConfig = Field(PromptConfig(), description="What the network is told.")
     loss: LossConfig = Field(LossConfig(), description="What it is held to.")
@@ -65,9 +68,18 @@ class Experiment(StrictModel):
     trainer: TrainerConfig = Field(TrainerConfig(), description="How long and on what.")
     checkpoints: CheckpointConfig = Field(CheckpointConfig(), description="What is kept.")
     logging: LoggingConfig = Field(LoggingConfig(), description="Curves and pictures.")
+    from_nothing: FromNothingConfig | None = Field(None, description="Of the recipe of that name.")
     evaluation: EvaluationConfig = Field(
         EvaluationConfig(), description="How its checkpoint is evaluated afterwards."
     )
+
+    @model_validator(mode="after")
+    def _has_its_sections(self) -> Experiment:
+        if self.recipe == "sam2" and not self.data.train:
+            raise ValueError("'data.train': expected at least one source of clips")
+        if self.recipe == "from_nothing" and self.from_nothing is None:
+            raise ValueError("'from_nothing': this recipe needs that section (it may be empty: {})")
+        return self
 
     @field_validator("name")
     @classmethod

@@ -111,4 +111,20 @@ def _bar(name: str) -> Progress:
     return show
 
 
-_RECIPES = {"sam2": _train_sam2}
+def _train_from_nothing(
+    experiment: Experiment,
+    folder: Path,
+    store_root: str | None,
+    tag: str,
+    progress: Progress,
+    resume: bool,
+) -> None:
+    """A small network from random values on generated rooms."""
+    (folder / RECORD).unlink(missing_ok=True)
+    write_text(folder / EXPERIMENT, to_yaml(experiment.model_dump(mode="json")))
+    from segassets.learning.promptable_train import train_from_nothing
+
+    train_from_nothing(experiment, folder, progress, resume)
+
+
+_RECIPES = {"sam2": _train_sam2, "from_nothing": _train_from_nothing}
