@@ -142,6 +142,11 @@ class MixtureBatches(Sampler[list[SourceDraw]]):
         self.epoch = epoch
 
     @property
+    def sampler(self) -> MixtureBatches:
+        """Where Lightning looks for `set_epoch`."""
+        return self
+
+    @property
     def epoch_batches(self) -> int:
         """Batches of a whole epoch."""
         return sum(self._counts)
