@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field
 
 from segassets.datasets.files import Root
@@ -21,6 +22,7 @@ from segassets.datasets.layouts import Layout
 from segassets.datasets.scene import AnnotationRow, Exclusion, FrameRecord, Scene
 from segassets.datasets.segmentations import refuse_other_sizes, to_counts
 from segassets.errors import BadInput
+from segassets.masks import rle
 from segassets.media.video import is_video, probe_video
 from segassets.strict import StrictModel
 
@@ -178,6 +180,7 @@ def _read(
         BadInput: a mask of another size than the video.
     """
     size = (frames[0].height, frames[0].width)
+    empty = rle.encode(np.zeros(size, bool))  # as null: the object is absent
     first_track = 1
     for kind, document in documents.items():
         masklets, scores = document["masklet"], document.get("masklet_stability_score")
@@ -196,7 +199,7 @@ def _read(
         counts, excluded = to_counts(segmentations, where, *size)
         yield from excluded
         for (position, row, at, _), text, name in zip(found, counts, where, strict=True):
-            if text is not None:
+            if text is not None and text != empty:
                 stability = scores[row][at] if scores else None
                 track = first_track + ids[at]
                 yield AnnotationRow(position, text, track_id=track, where=name, stability=stability)
