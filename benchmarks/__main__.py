@@ -23,6 +23,7 @@ MEASURED_BY = {
     "step_overhead": "graph",
     "backfill_1000": "graph",
     "demo_run": "demo",
+    "threshold_search": "threshold_search",
     "clip_loading": "clip_loading",
 }
 

@@ -31,7 +31,10 @@ def count_at_thresholds(
     flat, true = np.asarray(probabilities, np.float32).ravel(), np.asarray(truth, bool).ravel()
     lowest, highest = flat >= edges[0], flat >= edges[-1]
     between = np.flatnonzero(lowest ^ highest)
-    bins = np.searchsorted(edges, flat[between], side="right") - 1
+    values = flat[between]
+    bins = np.zeros(len(values), np.min_scalar_type(len(edges)))
+    for edge in edges[1:-1]:  # on a short grid much faster than a binary search for each value
+        bins += values >= edge
     hits = bins[true[between]]
     predicted, hit = (np.bincount(found, minlength=len(edges)) for found in (bins, hits))
     predicted[-1], hit[-1] = np.count_nonzero(highest), np.count_nonzero(highest & true)
