@@ -1,4 +1,4 @@
-"""`segassets models`: which networks there are, and how good one is beside its trivial baselines."""
+"""`segassets models`: which networks there are, their weights, how good one is beside its trivial baselines."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 import typer
 
-from segassets.cli.show import format_value, print_json, print_table
+from segassets.cli.show import format_value, print_json, print_table, size_text
 
-app = typer.Typer(no_args_is_help=True, help="Models: list them, measure one.")
+app = typer.Typer(no_args_is_help=True, help="Models: list them, get their weights, measure one.")
 
 _JSON = typer.Option(False, "--json", help="As JSON.")
 
@@ -46,6 +46,45 @@ def list_(as_json: bool = _JSON) -> None:
     print_table(columns, [[row[column] for column in columns] for row in shown])
     for row in absent:
         typer.echo(f"{row['weights']}")
+
+
+@app.command()
+def fetch(
+    names: list[str] = typer.Argument(..., metavar="NAME...", help="Models of configs/models/."),
+    sha256: str | None = typer.Option(None, help="What the file must have, where the config gives none."),
+    force: bool = typer.Option(False, "--force", help="Download again what is here."),
+    as_json: bool = _JSON,
+) -> None:
+    """Download weights and check their SHA-256; a download that broke off goes on where it stopped.
+
+    The checksum is the config's, else the hub's, else the one the file has when it is first seen: recorded beside the
+    file, which is held to it whenever it is used.
+
+    Examples:
+
+        segassets models fetch sam2.1-hiera-tiny
+
+        segassets models fetch my-model --sha256 7402e0d8...
+    """
+    from segassets.models.checksums import file_sha256
+    from segassets.models.registry import load_spec
+    from segassets.models.sam2.weights import fetch_weights
+    from segassets.models.sources import checked_against, with_sha256
+
+    specs = [load_spec(name) for name in names]
+    if sha256 is not None:
+        specs = [with_sha256(spec, sha256) for spec in specs]
+    rows = []
+    for spec in specs:
+        path = fetch_weights(spec, force=force)
+        figures = {"name": spec.name, "path": str(path), "bytes": path.stat().st_size}
+        rows.append({**figures, "sha256": file_sha256(path), "checked_against": checked_against(spec, path)})
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        typer.echo(f"{row['name']}  {size_text(row['bytes'])}  {row['path']}")
+        typer.echo(f"  SHA-256 {row['sha256']}, checked against {row['checked_against']}")
 
 
 @app.command()

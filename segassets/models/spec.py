@@ -6,17 +6,28 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from segassets.models.checksums import SHA256
 from segassets.strict import StrictModel
 
 Precision = Literal["fp32", "bf16", "fp16"]
+_SHA256_TEXT = "SHA-256 the file must have; else the one it has when first seen is recorded beside it."
 
 
 class HubSource(StrictModel):
-    """Weights on the Hugging Face hub, downloaded on first use into its own cache."""
+    """Weights on the Hugging Face hub, downloaded on first use into the cache folder."""
 
     kind: Literal["hub"]
     repo: str = Field(description="Repository on the hub, e.g. facebook/sam2.1-hiera-tiny.")
     file: str = Field(description="Name of the checkpoint in that repository.")
+    sha256: str | None = Field(None, pattern=SHA256, description=_SHA256_TEXT)
+
+
+class UrlSource(StrictModel):
+    """Weights at an address, downloaded on first use into the cache folder."""
+
+    kind: Literal["url"]
+    url: str = Field(pattern=r"^https?://.+/[^/?#]+", description="Address of the checkpoint.")
+    sha256: str | None = Field(None, pattern=SHA256, description=_SHA256_TEXT)
 
 
 class FileSource(StrictModel):
@@ -42,7 +53,9 @@ class RandomSource(StrictModel):
     seed: int = Field(0, description="Seed of the values.")
 
 
-Source = Annotated[HubSource | FileSource | NanoSource | RandomSource, Field(discriminator="kind")]
+Source = Annotated[
+    HubSource | UrlSource | FileSource | NanoSource | RandomSource, Field(discriminator="kind")
+]
 
 
 class ModelSpec(StrictModel):

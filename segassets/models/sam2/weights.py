@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segassets.configs_dir import configs_dir
 from segassets.errors import BadInput, MissingInput
-from segassets.models.spec import FileSource, HubSource, ModelSpec, RandomSource
+from segassets.models import sources
+from segassets.models.checksums import check_sha256, file_sha256
+from segassets.models.spec import FileSource, HubSource, ModelSpec, RandomSource, UrlSource
 
 if TYPE_CHECKING:
     import torch
@@ -19,17 +20,14 @@ NANO_WEIGHTS = Path(__file__).parent.parent / "nano" / "sam2_nano.safetensors"
 
 
 def find_weights(spec: ModelSpec) -> Path | None:
-    """The checkpoint's path on this machine; None where it is still on the hub. Uses no network.
+    """The checkpoint's path on this machine; None where it must be downloaded first. Uses no network.
 
     Raises:
         MissingInput: a local checkpoint is not where the config says.
     """
     source = spec.source
-    if isinstance(source, HubSource):
-        from huggingface_hub import try_to_load_from_cache
-
-        found = try_to_load_from_cache(source.repo, source.file)
-        return Path(found) if isinstance(found, str) else None
+    if isinstance(source, HubSource | UrlSource):
+        return sources.find(source)
     if isinstance(source, RandomSource):
         return None
     path = _local_path(source) if isinstance(source, FileSource) else NANO_WEIGHTS
@@ -40,38 +38,34 @@ def find_weights(spec: ModelSpec) -> Path | None:
     )
 
 
-def fetch_weights(spec: ModelSpec) -> Path:
-    """Like `find_weights`, downloading from the hub where needed.
+def fetch_weights(spec: ModelSpec, *, force: bool = False) -> Path:
+    """Like `find_weights`, downloading where needed; a downloaded file is held to its checksum each time.
+
+    Args:
+        force: download again what is here already.
 
     Raises:
         MissingInput: neither here nor reachable; ends with the command that gets them elsewhere.
+        BadInput: the file has another checksum than the config gives, or than it had when it was first seen.
     """
-    if (found := find_weights(spec)) is not None:
-        return found
     source = spec.source
-    if not isinstance(source, HubSource):
+    if isinstance(source, HubSource | UrlSource):
+        path = None if force else sources.find(source)
+        if path is None:
+            path = sources.fetch(source, spec.name, force=force)
+        check_sha256(path, source.sha256, spec.name)
+        return path
+    path = find_weights(spec)
+    if path is None:
         raise MissingInput(f"model {spec.name!r} has random values and no weights")
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError
-
-    try:
-        return Path(hf_hub_download(source.repo, source.file))
-    except (OSError, EntryNotFoundError) as error:
-        raise MissingInput(
-            f"model {spec.name!r}: {source.file} of {source.repo} is not in the cache and could not be "
-            f"downloaded ({type(error).__name__}: {str(error).splitlines()[0]}). Where there is a network: "
-            f"hf download {source.repo} {source.file} --local-dir weights; then use a model with "
-            "source: {kind: file, path: weights/" + source.file + "} (see configs/models/sam2-local.yaml)"
-        ) from error
+    return path
 
 
 def weights_sha256(spec: ModelSpec) -> str:
     """Checksum that identifies the weights (hex); of the seed where they are random."""
     if isinstance(spec.source, RandomSource):
         return hashlib.sha256(f"random {spec.source.seed}".encode()).hexdigest()
-    path = fetch_weights(spec)
-    status = path.stat()
-    return _sha256(str(path), status.st_size, status.st_mtime_ns)
+    return file_sha256(fetch_weights(spec))
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
@@ -98,15 +92,6 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
         keys = list(stored)[:5] if isinstance(stored, dict) else type(stored).__name__
         raise BadInput(f"{path}: expected sam2's checkpoint layout {{'model': parameters}}, found {keys}")
     return found
-
-
-@lru_cache(maxsize=64)
-def _sha256(path: str, size: int, mtime_ns: int) -> str:
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as file:
-        while block := file.read(1 << 22):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _local_path(source: FileSource) -> Path:
