@@ -11,11 +11,12 @@ from typing import Any
 
 import dagster as dg
 
-from segassets.assets.graph import QUALITY_CHECKS, SCENE_ASSETS, USES
+from segassets.assets.graph import ASKED_ASSETS, ASKED_USES, QUALITY_CHECKS, SCENE_ASSETS, USES
 from segassets.config import Settings
 from segassets.orchestration.automation import (
     Nightly,
     Use,
+    new_experiments_sensor,
     new_scenes_sensor,
     nightly_condition,
     nightly_schedule,
@@ -41,6 +42,8 @@ def build_definitions(
     assets: Sequence[SceneAsset] = SCENE_ASSETS,
     checks: Sequence[QualityCheck] = QUALITY_CHECKS,
     uses: Sequence[Use] = USES,
+    asked_assets: Sequence[SceneAsset] = ASKED_ASSETS,
+    asked_uses: Sequence[Use] = ASKED_USES,
     resources: Mapping[str, Any] | None = None,
     nightly: Nightly | None = None,
     executor: dg.ExecutorDefinition | None = None,
@@ -51,6 +54,7 @@ def build_definitions(
         settings: experiment tag -> its settings, the defaults of all configs; by default those of `tags`.
         tags: experiment tags shown side by side; by default `$SEGASSETS_TAGS`, else main.
         assets, checks, uses: the graph, its quality checks, its jobs (the first is the one the schedule runs).
+        asked_assets, asked_uses: what is made only when somebody asks for it, never by night, and jobs of it.
         resources: replace `store`, `footage` or `gpu`.
         nightly: hour and amount of the automation; by default from `SEGASSETS_NIGHTLY_*`.
         executor: runs the steps of a run; by default one after the other in one process, where a network that was
@@ -68,12 +72,16 @@ def build_definitions(
     stores = {tag: resources["store"].of(tag) for tag in settings}
     condition = nightly_condition(NeedsMaking(assets, stores, resources["footage"]), nightly)
     return dg.Definitions(
-        assets=[asset.build(tag, settings[tag], condition) for tag in settings for asset in assets],
+        assets=[
+            *(asset.build(tag, settings[tag], condition) for tag in settings for asset in assets),
+            *(asset.build(tag, settings[tag]) for tag in settings for asset in asked_assets),
+        ],
         asset_checks=[check.build(tag) for tag in settings for check in checks],
-        jobs=[use.job(tag) for tag in settings for use in uses],
+        jobs=[use.job(tag) for tag in settings for use in (*uses, *asked_uses)],
         schedules=[nightly_schedule(tag, uses[0], assets, stores[tag], nightly) for tag in settings],
         sensors=[
             new_scenes_sensor(resources["footage"], nightly),
+            new_experiments_sensor(nightly),
             *(nightly_sensor(tag, assets, nightly) for tag in settings),
         ],
         resources=resources,

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from segassets.assets.candidates import filtered_masks, mask_candidates
+from segassets.assets.checkpoint_evaluation import sam2_checkpoint_evaluation, sam2_evaluation
+from segassets.assets.checkpoints import sam2_checkpoint, sam2_scene_checkpoint
 from segassets.assets.coco_masks import coco_masks
+from segassets.assets.experiment_reports import experiment_report
 from segassets.assets.frames import frames
 from segassets.assets.quality import QUALITY_CHECKS
 from segassets.assets.reports import scene_report, track_comparison
+from segassets.assets.thresholds import sam2_threshold_search, threshold_search
 from segassets.assets.tracks import sam2_tracks
+from segassets.assets.training_clips import training_clips
 from segassets.orchestration.automation import Use
 
 SCENE_ASSETS = (
@@ -19,6 +24,11 @@ SCENE_ASSETS = (
     track_comparison,
     scene_report,
 )
+
+# Made when they are asked for, never by night: trainings and what follows from them.
+TRAINING_ASSETS = (training_clips, sam2_scene_checkpoint, sam2_evaluation, threshold_search)
+EXPERIMENT_ASSETS = (sam2_checkpoint, sam2_checkpoint_evaluation, sam2_threshold_search, experiment_report)
+ASKED_ASSETS = (*TRAINING_ASSETS, *EXPERIMENT_ASSETS)
 
 TRACK_SCENES = Use(
     "track_scenes",
@@ -44,4 +54,35 @@ USES = (
     ),
 )
 
-__all__ = ["QUALITY_CHECKS", "SCENE_ASSETS", "TRACK_SCENES", "USES"]
+TRAIN_SCENES = Use(
+    "train_scenes",
+    "A network of its own for each scene: clips of its annotations or tracks, training, evaluation, threshold.",
+    tuple(asset.name for asset in TRAINING_ASSETS),
+)
+RUN_EXPERIMENTS = Use(
+    "run_experiments",
+    "Train, evaluate, find the threshold of and report on files of configs/experiments/.",
+    tuple(asset.name for asset in EXPERIMENT_ASSETS),
+)
+ASKED_USES = (
+    TRAIN_SCENES,
+    RUN_EXPERIMENTS,
+    Use(
+        "evaluate_experiments",
+        "Evaluation, threshold and report of experiments that are trained.",
+        tuple(asset.name for asset in EXPERIMENT_ASSETS[1:]),
+    ),
+)
+
+__all__ = [
+    "ASKED_ASSETS",
+    "ASKED_USES",
+    "EXPERIMENT_ASSETS",
+    "QUALITY_CHECKS",
+    "RUN_EXPERIMENTS",
+    "SCENE_ASSETS",
+    "TRACK_SCENES",
+    "TRAINING_ASSETS",
+    "TRAIN_SCENES",
+    "USES",
+]

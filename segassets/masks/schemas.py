@@ -81,3 +81,14 @@ METRICS = pa.schema(
         _field("aggregation", pa.string(), "how the items were combined"),
     ]
 )
+
+CLIPS = pa.schema(
+    [
+        _field("scene", pa.string(), "scene key"),
+        _field("clip", pa.int32(), "number of the clip, from 0"),
+        _field("frames", pa.list_(pa.int32()), "its frames (index in the selection), in order of time"),
+        _field("source_frames", pa.list_(pa.int32()), "the same frames in the whole footage"),
+        _field("objects", pa.list_(pa.int64()), "objects on its first frame"),
+        _field("late_objects", pa.list_(pa.int64()), "objects that appear on a later one"),
+    ]
+)

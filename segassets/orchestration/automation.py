@@ -16,7 +16,14 @@ import dagster as dg
 
 from segassets.errors import BadConfig
 from segassets.orchestration.freshness import NeedsMaking, Survey
-from segassets.orchestration.partitions import BATCH, SCENE, registered_scenes, scenes
+from segassets.orchestration.partitions import (
+    BATCH,
+    EXPERIMENT,
+    SCENE,
+    experiments,
+    registered_scenes,
+    scenes,
+)
 from segassets.orchestration.tags import asset_key, suffixed
 from segassets.storage.keys import check_scene_key
 
@@ -181,5 +188,26 @@ def new_scenes_sensor(footage: FootageResource, nightly: Nightly) -> dg.SensorDe
             dynamic_partitions_requests=[scenes.build_add_request(new[:BATCH])],
             cursor=str(len(known) + len(new[:BATCH])),
         )
+
+    return scan
+
+
+def new_experiments_sensor(nightly: Nightly) -> dg.SensorDefinition:
+    """Makes every file of `configs/experiments/` a partition; training it is left to whoever asks."""
+
+    @dg.sensor(
+        name="new_experiments",
+        minimum_interval_seconds=nightly.scan_every_s,
+        description="Registers the files of configs/experiments that Dagster does not know yet.",
+        default_status=dg.DefaultSensorStatus.STOPPED,
+    )
+    def scan(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        from segassets.learning.experiment import list_experiments
+
+        found, known = list_experiments(), set(context.instance.get_dynamic_partitions(EXPERIMENT))
+        new = [check_scene_key(name) for name in found if name not in known]
+        if not new:
+            return dg.SkipReason(f"all {len(found)} experiments are registered")
+        return dg.SensorResult(dynamic_partitions_requests=[experiments.build_add_request(new)])
 
     return scan

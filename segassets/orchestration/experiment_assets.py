@@ -8,7 +8,7 @@ the few words laid over that file.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pydantic
@@ -30,37 +30,19 @@ class ExperimentAsset(SceneAsset):
     """One asset of the graph over experiments.
 
     Attributes:
-        settle: from the experiment's name and the launchpad's values to the settings of the stage.
         data: from the settings to versions of the data they name, for provenance.
-        start: from the settings to name and checksum of the network they start from.
-        unrecorded: fields of the settings that do not shape the result; they are no part of the version.
     """
 
-    settle: Callable[[str, Any], Any] = field(default=lambda key, config: config)
-    data: Callable[[Any, ArtifactStore], dict[str, str]] = field(default=lambda config, store: {})
-    start: Callable[[Any, ArtifactStore], dict[str, str]] = field(default=lambda config, store: {})
-    unrecorded: frozenset[str] = frozenset()
+    data: Callable[[Any, ArtifactStore], dict[str, str]] | None = None
 
     @property
     def partitions(self) -> RegisteredKeys:
         """Experiments."""
         return experiments
 
-    def settled(self, key: str, op_config: Any) -> Any:
-        """The stage's settings for one experiment."""
-        return self.settle(key, super().settled(key, op_config))
-
-    def record(self, config: Any) -> dict[str, Any]:
-        """The settings as provenance keeps them."""
-        return config.model_dump(mode="json", exclude=set(self.unrecorded))
-
     def sources(self, config: Any, store: ArtifactStore, open_scene: Any) -> dict[str, str]:
         """Versions of the data an experiment names."""
-        return self.data(config, store)
-
-    def model_identity(self, op_config: Any, config: Any, store: ArtifactStore) -> dict[str, str]:
-        """Name and checksum of the network that learning starts from."""
-        return self.start(config, store)
+        return {} if self.data is None else self.data(config, store)
 
     def work(self, open_scene: Any, load_network: Any, **parts: Any) -> Work:
         """What `make` is given."""
@@ -71,9 +53,9 @@ def experiment_asset(
     *,
     inputs: tuple[str, ...] = (),
     config: type[pydantic.BaseModel] = NoConfig,
-    settle: Callable[[str, Any], Any] = lambda key, config: config,
-    data: Callable[[Any, ArtifactStore], dict[str, str]] = lambda config, store: {},
-    start: Callable[[Any, ArtifactStore], dict[str, str]] = lambda config, store: {},
+    settle: Callable[[str, Any], Any] | None = None,
+    data: Callable[[Any, ArtifactStore], dict[str, str]] | None = None,
+    start: Callable[[Any, ArtifactStore], dict[str, str]] | None = None,
     unrecorded: Collection[str] = (),
     code_version: str = "1",
     kinds: set[str],

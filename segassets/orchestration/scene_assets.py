@@ -11,7 +11,7 @@ column documentation. `build` gives the `dg.AssetsDefinition` of one experiment 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,9 @@ class SceneAsset:
         columns: name of the table schema in segassets.masks.schemas that documents the asset.
         own_network: the asset trains or evaluates a network that its inputs name; it is not chosen by config.
         reads_of: from the stage's settings to the inputs they need; all of them when None.
+        settle: from the key and the launchpad's values to the settings of the stage; those values when None.
+        start: from the settings to name and checksum of the network that learning starts from.
+        unrecorded: fields of the settings that do not shape the result; they are no part of the version.
     """
 
     name: str
@@ -75,6 +78,9 @@ class SceneAsset:
     columns: str | None
     own_network: bool = False
     reads_of: Callable[[Any], tuple[str, ...]] | None = None
+    settle: Callable[[str, Any], Any] | None = None
+    start: Callable[[Any, ArtifactStore], dict[str, str]] | None = None
+    unrecorded: frozenset[str] = frozenset()
 
     @property
     def partitions(self) -> RegisteredKeys:
@@ -93,7 +99,8 @@ class SceneAsset:
 
     def settled(self, key: str, op_config: Any) -> Any:
         """The stage's settings for one key."""
-        return stage_config(self.config, op_config, f"config of {self.name}")
+        config = stage_config(self.config, op_config, f"config of {self.name}")
+        return config if self.settle is None else self.settle(key, config)
 
     def reads(self, config: Any) -> tuple[str, ...]:
         """The inputs that a stage with these settings needs."""
@@ -101,7 +108,7 @@ class SceneAsset:
 
     def record(self, config: Any) -> dict[str, Any]:
         """The settings as provenance keeps them."""
-        return config.model_dump(mode="json")
+        return config.model_dump(mode="json", exclude=set(self.unrecorded))
 
     def sources(self, config: Any, store: ArtifactStore, open_scene: Callable[[], Scene]) -> dict[str, str]:
         """Versions of what it is made from besides upstream assets; the first asset is made from the footage itself."""
@@ -117,7 +124,9 @@ class SceneAsset:
         return SceneWork(open_scene=open_scene, load_network=load, **parts)
 
     def model_identity(self, op_config: Any, config: Any, store: ArtifactStore) -> dict[str, str]:
-        """Name and checksum of the network a step uses; empty for assets without one."""
+        """Name and checksum of the network a step uses or starts from; empty for assets without one."""
+        if self.start is not None:
+            return self.start(config, store)
         return self._choice(op_config).identity(store) if self.chooses_model else {}
 
     def wanted_device(self, op_config: Any, store: ArtifactStore) -> str:
@@ -198,6 +207,9 @@ def scene_asset(
     columns: str | None = None,
     own_network: bool = False,
     reads_of: Callable[[Any], tuple[str, ...]] | None = None,
+    settle: Callable[[str, Any], Any] | None = None,
+    start: Callable[[Any, ArtifactStore], dict[str, str]] | None = None,
+    unrecorded: Collection[str] = (),
 ) -> Callable[[Make], SceneAsset]:
     """Declare the decorated function as a scene asset of its own name; arguments as in SceneAsset."""
 
@@ -217,6 +229,9 @@ def scene_asset(
             columns=columns,
             own_network=own_network,
             reads_of=reads_of,
+            settle=settle,
+            start=start,
+            unrecorded=frozenset(unrecorded),
         )
 
     return declare
