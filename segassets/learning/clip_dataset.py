@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -49,12 +50,19 @@ class ClipDataset(Dataset[ClipDatapoint]):
         image_size: side of the square the frames are resized to, in pixels.
         augment: how clips are varied; None for validation.
         seed: of the items asked for by a plain number.
+        name: of the source, kept with every clip; its dataset's when not given.
     """
 
     def __init__(
-        self, index: ClipIndex, image_size: int, augment: AugmentConfig | None = None, seed: int = 0
+        self,
+        index: ClipIndex,
+        image_size: int,
+        augment: AugmentConfig | None = None,
+        seed: int = 0,
+        name: str | None = None,
     ) -> None:
         self.index, self.image_size, self.augment, self.seed = index, image_size, augment, seed
+        self.name = name or Path(index.data.dataset).stem
         self._transforms = clip_transforms(image_size, augment)
         self._open: OrderedDict[str, FrameSource] = OrderedDict()
         self._process = 0
@@ -92,7 +100,7 @@ class ClipDataset(Dataset[ClipDatapoint]):
             for frame in frames
         ]
         size = tuple(int(side) for side in clip.scene.sizes_hw[frames[0]])
-        return ClipDatapoint(content, clip.number, size, self.index.data.dataset)
+        return ClipDatapoint(content, clip.number, size, self.name)
 
     def _choose(self, clip: Clip, rng: np.random.Generator) -> list[int]:
         """At most `max_objects`, drawn anew each time; one of them on the first frame where there is any."""

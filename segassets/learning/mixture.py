@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,7 +42,7 @@ def mixture_loader(
     shuffle: bool = True,
     pin_memory: bool = False,
 ) -> DataLoader[BatchedVideoDatapoint]:
-    """A loader of sam2's `BatchedVideoDatapoint` for one process; `dict_key` is the source's dataset.
+    """A loader of sam2's `BatchedVideoDatapoint` for one process; `dict_key` is the source's name (`names_of`).
 
     With Lightning use `use_distributed_sampler=False`: it calls `batch_sampler.set_epoch` itself. Elsewhere
     call `loader.batch_sampler.set_epoch(epoch)` before each epoch.
@@ -63,13 +64,28 @@ def mixture_loader(
     batches.set_epoch(epoch, first_batch)
     count = default_workers(world_size) if workers is None else workers
     return DataLoader(
-        Mixture([ClipDataset(source, image_size, augment, seed) for source in sources]),
+        Mixture(
+            [
+                ClipDataset(source, image_size, augment, seed, name)
+                for source, name in zip(sources, names_of(sources), strict=True)
+            ]
+        ),
         batch_sampler=batches,
         collate_fn=collate_clips,
         num_workers=count,
         persistent_workers=count > 0,
         pin_memory=pin_memory,
     )
+
+
+def names_of(sources: Sequence[ClipIndex]) -> list[str]:
+    """A name for each source: its dataset's, with a number where several sources are of one dataset."""
+    names: list[str] = []
+    for source in sources:
+        stem = Path(source.data.dataset).stem
+        again = sum(name.partition("#")[0] == stem for name in names)
+        names.append(f"{stem}#{again + 1}" if again else stem)
+    return names
 
 
 def default_workers(world_size: int = 1) -> int:
@@ -86,7 +102,7 @@ def collate_clips(clips: list[ClipDatapoint]) -> BatchedVideoDatapoint:
 
 def describe_batch(batch: BatchedVideoDatapoint, sources: Sequence[ClipIndex]) -> str:
     """The clips of a batch in words, for errors: scenes and source frames."""
-    scenes = next(source.scenes for source in sources if source.data.dataset == batch.dict_key)
+    scenes = sources[names_of(sources).index(batch.dict_key)].scenes
     found = {}
     for (_, video), first, last in zip(
         batch.obj_to_frame_idx[0].tolist(),

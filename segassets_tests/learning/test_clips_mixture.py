@@ -12,7 +12,13 @@ import torch
 from segassets.errors import BadConfig, BadInput
 from segassets.learning.clip_config import AugmentConfig
 from segassets.learning.clips import ClipIndex
-from segassets.learning.mixture import MixtureBatches, default_workers, mixture_loader
+from segassets.learning.mixture import (
+    MixtureBatches,
+    default_workers,
+    describe_batch,
+    mixture_loader,
+    names_of,
+)
 from segassets_tests.learning.clip_scenery import index_of, table_scene
 
 SIZE = 64
@@ -154,6 +160,20 @@ def test_videos_and_pictures_as_sam2_batches(tmp_path: Path) -> None:
         assert batch.metadata.frame_orig_size.unique().tolist() == [36, 60]
         shapes[batch.dict_key, frames, clips] += 1
     assert shapes == {("videos", 3, 2): 2, ("pictures", 1, 4): 1, ("pictures", 1, 1): 1}
+
+
+def test_two_sources_of_one_dataset_have_names_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "again").mkdir()
+    sources = [
+        source("a", 1, tmp_path),
+        source("b", 1, tmp_path),
+        source("a", 1, tmp_path / "again", frames=3),
+    ]
+    assert names_of(sources) == ["a", "b", "a#2"]
+    found = {
+        batch.dict_key: describe_batch(batch, sources) for batch in mixture_loader(sources, SIZE, workers=0)
+    }
+    assert found["a#2"] == "scene a.clip, frames 10 to 12" and found["b"] == "scene b.clip, frames 10 to 11"
 
 
 def test_workers_give_the_same_batches(tmp_path: Path) -> None:
