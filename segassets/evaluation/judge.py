@@ -82,8 +82,7 @@ def figures_of(
     """The measured columns of an ITEMS row."""
     counts = target.truth.get(frame)
     truth = np.zeros(shape, bool) if counts is None else rle.decode(counts, *shape)
-    area, true_area = np.count_nonzero(mask), np.count_nonzero(truth)
-    hit = np.count_nonzero(mask & truth)
+    area, true_area, hit = (np.array(np.count_nonzero(found)) for found in (mask, truth, mask & truth))
     predicted_areas, hit_areas = count_at_thresholds(probabilities, truth, config.thresholds)
     both_empty = 1.0 if config.both_empty == "one" else float("nan")
     ignored = not area and not true_area and config.both_empty == "ignore"
@@ -91,7 +90,7 @@ def figures_of(
     dice = float(dice_of_counts(area, hit, true_area, both_empty))
     return {
         "pixels": mask.size,
-        "truth_area": true_area,
+        "truth_area": int(true_area),
         "iou": None if ignored else iou,
         "dice": None if ignored else dice,
         "mae": mean_absolute_error(probabilities, truth),

@@ -107,8 +107,8 @@ def best_index(dice: np.ndarray, thresholds: Sequence[float]) -> int:
     """
     if not np.isfinite(dice).any():
         raise BadInput("threshold search: expected a Dice at some threshold, found that nothing was judged")
-    ties = np.flatnonzero(dice == np.nanmax(dice))
-    return int(min(ties, key=lambda at: (round(abs(thresholds[at] - 0.5), 9), thresholds[at])))
+    ties = [int(at) for at in np.flatnonzero(dice == np.nanmax(dice))]
+    return min(ties, key=lambda at: (round(abs(thresholds[at] - 0.5), 9), thresholds[at]))
 
 
 def read_best_threshold(path: Path) -> float:
