@@ -77,14 +77,14 @@ def fetch(
     rows = []
     for spec in specs:
         path = fetch_weights(spec, force=force)
-        figures = {"name": spec.name, "path": str(path), "bytes": path.stat().st_size}
-        rows.append({**figures, "sha256": file_sha256(path), "checked_against": checked_against(spec, path)})
+        against = checked_against(spec, path)
+        rows.append((spec.name, str(path), path.stat().st_size, file_sha256(path), against))
     if as_json:
-        print_json(rows)
+        names_of = ("name", "path", "bytes", "sha256", "checked_against")
+        print_json([dict(zip(names_of, row, strict=True)) for row in rows])
         return
-    for row in rows:
-        typer.echo(f"{row['name']}  {size_text(row['bytes'])}  {row['path']}")
-        typer.echo(f"  SHA-256 {row['sha256']}, checked against {row['checked_against']}")
+    for name, where, size, digest, against in rows:
+        typer.echo(f"{name}  {size_text(size)}  {where}\n  SHA-256 {digest}, checked against {against}")
 
 
 @app.command()
