@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, TypeAlias
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from segassets.datasets.config import DatasetConfig
+from segassets.datasets.layouts import layout_class
 from segassets.errors import BadConfig, BadInput, did_you_mean
 
 Required = Literal["all"] | Sequence[str]
+Masks: TypeAlias = pa.Table | np.ndarray  # a mask table, or its column of category ids alone
+
+
+def required_categories(config: DatasetConfig) -> Required:
+    """The categories that must have masks in what a training reads of a dataset."""
+    if config.required_categories is not None:
+        return config.required_categories
+    return "all" if layout_class(config.layout).requires_categories else []
 
 
 def same_categories(of_files: Mapping[str, Mapping[int, str]]) -> dict[int, str]:
@@ -42,13 +52,13 @@ def same_categories(of_files: Mapping[str, Mapping[int, str]]) -> dict[int, str]
 
 
 def empty_categories(
-    categories: Mapping[int, str], masks: Iterable[pa.Table], required: Required = "all"
+    categories: Mapping[int, str], masks: Iterable[Masks], required: Required = "all"
 ) -> list[str]:
     """Names of the categories that must occur but have no mask in any of the tables, in order of their ids.
 
     Args:
         categories: id to name, of all scenes that were chosen.
-        masks: mask tables (MASKS) of these scenes.
+        masks: mask tables (MASKS) of these scenes, or their category ids.
         required: names (or ids as text) that must occur, or all.
 
     Raises:
@@ -61,7 +71,8 @@ def empty_categories(
                 raise BadConfig(f"required_categories: no category {wanted!r}.{did_you_mean(wanted, names)}")
     seen: set[int] = set()
     for table in masks:
-        seen.update(pc.unique(table.column("category_id")).to_pylist())
+        ids = table.column("category_id").to_numpy() if isinstance(table, pa.Table) else table
+        seen.update(np.unique(ids).tolist())
     return [
         name
         for number, name in sorted(categories.items())
@@ -70,7 +81,7 @@ def empty_categories(
 
 
 def refuse_empty_categories(
-    dataset: str, categories: Mapping[int, str], masks: Sequence[pa.Table], required: Required = "all"
+    dataset: str, categories: Mapping[int, str], masks: Sequence[Masks], required: Required = "all"
 ) -> None:
     """Raises BadInput when a category that must occur has no mask; names every such category.
 

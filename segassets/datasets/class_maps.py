@@ -61,6 +61,7 @@ class ClassMapsLayout(Layout[ClassMapsOptions]):
     """A scene per text of `{scene}`, frames in order of their numbers."""
 
     options_type = ClassMapsOptions
+    requires_categories = True
     _listed: dict[str, _Source] | None = None
 
     def scene_names(self) -> list[str]:

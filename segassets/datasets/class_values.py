@@ -25,7 +25,7 @@ def read_values(path: str, size_hw: tuple[int, int], *, in_colour: bool) -> np.n
         values = read_labels(path)
     else:
         rgb = read_picture(path)
-        values = rgb[..., 0] if not in_colour else _pack(rgb)
+        values = np.ascontiguousarray(rgb[..., 0]) if not in_colour else _pack(rgb)
         if not in_colour and (rgb != rgb[..., :1]).any():
             row, column = np.argwhere((rgb != rgb[..., :1]).any(-1))[0].tolist()
             raise BadInput(

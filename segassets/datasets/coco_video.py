@@ -108,6 +108,7 @@ class CocoVideoLayout(Layout[CocoVideoOptions]):
     """A scene per video, named by its id."""
 
     options_type = CocoVideoOptions
+    requires_categories = True
 
     def scene_names(self) -> list[str]:
         return list(self._videos(self.root()))

@@ -79,8 +79,10 @@ class DatasetConfig(StrictModel):
     frames: str = Field("", description="Frame selection, a Python slice as text; empty takes all.")
     overrides: dict[str, SceneOverride] = Field({}, description="By scene name: what differs for that scene.")
     options: dict[str, Any] = Field({}, description="Options of the layout.")
-    required_categories: Literal["all"] | list[str] = Field(
-        "all", description="Categories that must have masks in what a training reads: all, or these names."
+    required_categories: Literal["all"] | list[str] | None = Field(
+        None,
+        description="Categories that must have masks in what a training reads: all, or these names. Empty: all of the "
+        "layouts class_maps, coco_video and roboflow, none of the others.",
     )
     follow_links: bool = Field(False, description="Read symbolic links that lead out of the root.")
 

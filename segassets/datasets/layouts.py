@@ -47,10 +47,12 @@ class Layout(ABC, Generic[OptionsT]):
 
     Attributes:
         options_type: the model of the layout's options in the dataset's config.
+        requires_categories: a training on it refuses categories without masks, unless its config says otherwise.
         config: the dataset.
     """
 
     options_type: ClassVar[type[Any]] = NoOptions
+    requires_categories: ClassVar[bool] = False
 
     def __init__(self, config: DatasetConfig) -> None:
         self.config = config

@@ -50,6 +50,7 @@ class RoboflowLayout(Layout[RoboflowOptions]):
     """Scenes `train-shard-0000`, ..., `valid-shard-0000`, ...; without folders of splits `shard-0000`, ..."""
 
     options_type = RoboflowOptions
+    requires_categories = True
 
     def scene_names(self) -> list[str]:
         return list(self._scenes(self.root()))

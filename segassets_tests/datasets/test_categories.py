@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from segassets.datasets.categories import empty_categories, refuse_empty_categories, same_categories
+from segassets.datasets.categories import (
+    empty_categories,
+    refuse_empty_categories,
+    required_categories,
+    same_categories,
+)
 from segassets.errors import BadConfig, BadInput
 from segassets.masks.table import MaskRows
+
+from .made import dataset
 
 CATEGORIES = {0: "box", 3: "ball", 7: "cup"}
 
@@ -41,7 +49,7 @@ def table(*category_ids):
     ],
 )
 def test_empty_categories_have_names(seen, required, empty):
-    tables = [table(*ids) for ids in seen]
+    tables = [table(*ids) if len(ids) != 1 else np.array(ids) for ids in seen]
     assert empty_categories(CATEGORIES, tables, required) == empty
     if not empty:
         refuse_empty_categories("made", CATEGORIES, tables, required)
@@ -74,3 +82,18 @@ def test_categories_of_several_files():
 def test_ids_that_change_between_files(other, message):
     with pytest.raises(BadInput, match=message):
         same_categories({"a": {0: "box"}, "b": other})
+
+
+@pytest.mark.parametrize(
+    ("layout", "values", "required"),
+    [
+        ("class_maps", {}, "all"),
+        ("roboflow", {}, "all"),
+        ("coco", {}, []),
+        ("coco", {"required_categories": "all"}, "all"),
+        ("class_maps", {"required_categories": ["a"]}, ["a"]),
+        ("class_maps", {"required_categories": []}, []),
+    ],
+)
+def test_what_must_occur(layout, values, required):
+    assert required_categories(dataset("x", layout, **values)) == required
