@@ -18,7 +18,7 @@ from dagster import DagsterInstance, EventLogEntry, JobDefinition
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from segassets.orchestration.dead_runs import free_slots, owner_tags
-from segassets.orchestration.partitions import registered_scenes
+from segassets.orchestration.partitions import registered_keys
 from segassets.orchestration.tags import asset_key
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class LocalRun:
         """Neighbouring scenes that need the same assets, from the first pending one on."""
         first = next(iter(pending))
         assets = pending[first]
-        order = registered_scenes(self.instance)
+        order = registered_keys(self.instance, self.planner.assets[0].kind)
         scenes: list[str] = []
         for key in order[order.index(first) :]:
             if pending.get(key) != assets or len(scenes) >= self.batch:

@@ -6,7 +6,7 @@ have without making any; an artifact is stale when the stored version is another
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -70,6 +70,7 @@ class Planner:
         assets: the graph, upstream first.
         force: make again what is there and fits.
         op_values: by asset, op config values that are not those of the settings.
+        stored: upstream assets that are no part of the plan and are read as they are in the store.
     """
 
     assets: Sequence[SceneAsset]
@@ -78,6 +79,7 @@ class Planner:
     footage: FootageResource
     force: bool = False
     op_values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    stored: Collection[str] = ()
 
     def plan(self, keys: Iterable[str]) -> Plan:
         """The plan of the scenes; a scene in trouble does not hide the others."""
@@ -97,7 +99,7 @@ class Planner:
             MissingInput: a stage is switched off, its artifact is not there, and a later stage needs it.
         """
         open_scene = cache(partial(self.footage.open, key, self.settings.frames))
-        versions: dict[str, str] = {}
+        versions = {name: self.store.open(name, key).version for name in self.stored}
         items = []
         for asset in self.assets:
             stored = self.store.peek(asset.name, key).provenance if self.store.has(asset.name, key) else None
