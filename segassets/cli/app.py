@@ -10,7 +10,21 @@ from typing import NoReturn
 import typer
 
 from segassets import __version__
-from segassets.cli import compare, convert, doctor, export, history, models, run, scenes, settings, ui
+from segassets.cli import (
+    compare,
+    convert,
+    doctor,
+    evaluate,
+    experiments,
+    export,
+    history,
+    models,
+    run,
+    scenes,
+    settings,
+    train,
+    ui,
+)
 from segassets.cli.interrupts import Stopped
 from segassets.errors import BadConfig, BadInput, MissingInput, SegassetsError
 
@@ -35,6 +49,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("thresholds")(evaluate.thresholds)
+app.add_typer(experiments.app, name="experiments")
 app.command("settings")(settings.settings)
 app.add_typer(scenes.app, name="scenes")
 app.add_typer(models.app, name="models")
