@@ -43,11 +43,18 @@ def roboflow(root: Root, files: list[str], folders: list[str]) -> Found:
 
 
 def sav(root: Root, files: list[str], folders: list[str]) -> Found:
-    """Videos with `_manual.json` or `_auto.json` of their names."""
+    """Videos, or folders of pictures, with `_manual.json` or `_auto.json` of their names."""
     notes = {
         f"{stem_of(name)}_{kind}.json" for name in files if is_video(name) for kind in ("manual", "auto")
     }
-    return {"layout": "sav"} if notes & set(files) else None
+    if notes & set(files):
+        return {"layout": "sav"}
+    if {"JPEGImages", "annotations"} <= set(folders):  # as the export `sav` writes
+        inside = set(root.listing("annotations")[0])
+        names = root.listing("JPEGImages")[1]
+        if any(f"{name}_{kind}.json" in inside for name in names for kind in ("manual", "auto")):
+            return {"layout": "sav", "options": {"videos": "JPEGImages", "annotations": "annotations"}}
+    return None
 
 
 def sa1b(root: Root, files: list[str], folders: list[str]) -> Found:
