@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from segassets.errors import BadInput
 from segassets.evaluation.prompting import Prompt, make_prompt, seeded
 from segassets.evaluation.prompts import EvaluationConfig
 from segassets.evaluation.scenes import Shown, Target, TrueScene
@@ -74,16 +76,31 @@ def follow_clip(
     for frame, rgb in scene.source.iterate(range(clip.start, last + 1)):
         answers: dict[ObjectKey, Answer] = {}
         if cohorts or shown.get(frame):
-            features = tracker.encode(rgb, frame - clip.start)
-            for cohort in cohorts:
-                answers |= _answers(cohort, tracker.step(features, cohort.memory), shown_here=False)
-            for batch in _batches(shown.get(frame, []), scene, config):
-                memory, output = _show(tracker, features, [prompt for _, prompt in batch], rgb.shape[:2])
-                cohort = _Cohort([key for key, _ in batch], [prompt.kind for _, prompt in batch], memory)
-                answers |= _answers(cohort, output, shown_here=True)
-                cohorts.append(cohort)
-            cohorts = _merged(tracker, cohorts, config.objects_per_batch)
+            with _enough_memory(scene, frame):
+                features = tracker.encode(rgb, frame - clip.start)
+                for cohort in cohorts:
+                    answers |= _answers(cohort, tracker.step(features, cohort.memory), shown_here=False)
+                for batch in _batches(shown.get(frame, []), scene, config):
+                    memory, output = _show(tracker, features, [prompt for _, prompt in batch], rgb.shape[:2])
+                    cohort = _Cohort([key for key, _ in batch], [prompt.kind for _, prompt in batch], memory)
+                    answers |= _answers(cohort, output, shown_here=True)
+                    cohorts += _still_judged(cohort, targets, frame)
+                cohorts = _merged(tracker, cohorts, config.objects_per_batch)
         yield Following(frame, rgb, answers)
+
+
+@contextmanager
+def _enough_memory(scene: TrueScene, frame: int) -> Iterator[None]:
+    """Running out of memory as an error that names what to lower."""
+    import torch
+
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise BadInput(
+            f"scene {scene.key}, frame {frame}: out of memory ({str(error).splitlines()[0] if str(error) else 'host'}); "
+            "lower evaluation.objects_per_batch, choose precision bf16, or evaluate on another device"
+        ) from error
 
 
 def _batches(
@@ -115,6 +132,17 @@ def _show(
         given["points_xy"] = np.stack([p.points_xy for p in prompts]) / size
         given["labels"] = np.stack([p.labels for p in prompts])
     return tracker.found(features, **given)
+
+
+def _still_judged(cohort: _Cohort, targets: Sequence[Target], frame: int) -> list[_Cohort]:
+    """The objects that are judged on a later frame too: none, or a cohort of them."""
+    kept = [at for at, (position, _) in enumerate(cohort.keys) if targets[position].frames[-1] > frame]
+    if not kept:
+        return []
+    if len(kept) == len(cohort.keys):
+        return [cohort]
+    keys, kinds = [cohort.keys[at] for at in kept], [cohort.kinds[at] for at in kept]
+    return [_Cohort(keys, kinds, cohort.memory.select(kept))]
 
 
 def _answers(cohort: _Cohort, output: Any, shown_here: bool) -> dict[ObjectKey, Answer]:

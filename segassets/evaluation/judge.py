@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from segassets.errors import BadInput
 from segassets.evaluation.follow import Answer, Following
 from segassets.evaluation.pairs import pair_iou
 from segassets.evaluation.prompts import EvaluationConfig
@@ -67,6 +68,12 @@ def judge_frame(
             "prompted_here": here,
             **figures_of(probabilities, mask, target, following.frame, shape, config),
         }
+        if not np.isfinite(row["mae"]):
+            raise BadInput(
+                f"scene {scene.key}, frame {following.frame}, object {target.object_id} of category "
+                f"{target.category_id}: expected probabilities, the network answered nan; its weights diverged in "
+                "training (evaluate an earlier checkpoint) or its precision is too low (use fp32)"
+            )
         kept = [item.astype(np.float16) for item in objects] if config.save_probabilities else []
         yield Judgement(row, target, mask, _score(answers), kept)
 

@@ -206,12 +206,13 @@ class Truth:
         """The target of some masks; None where it is not to be judged."""
         first, height_width = min(masks), self.scene.source.size_hw(min(masks))
         area = int(rle.areas([masks[first]], *height_width)[0])
-        late = first != frames[0]
+        linked = key >= 0  # a mask without a track is an object of its own frame alone
+        late = linked and first != frames[0]
         if area == 0 or area < self.config.min_area_fraction * height_width[0] * height_width[1]:
             return None
         if late and self.config.late_objects == "ignore":
             return None
-        judged = [frame for frame in frames if frame >= first]
+        judged = [frame for frame in frames if frame >= first] if linked else [first]
         shown = (
             [] if late and self.config.late_objects == "miss" else self._shown(key, category, masks, frames)
         )

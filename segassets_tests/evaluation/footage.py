@@ -50,7 +50,7 @@ class Pictures:
     def iterate(self, indices: Iterable[int] | None = None) -> Iterator[tuple[int, np.ndarray]]:
         for frame in range(self.frames) if indices is None else indices:
             self.decoded.append(frame)
-            yield frame, np.full((HEIGHT, WIDTH, 3), frame, np.uint8)
+            yield frame, np.full((HEIGHT, WIDTH, 3), frame % 256, np.uint8)
 
 
 def scene_of(tracks: Tracks, frames: int, key: str = "made.scene", **more: Any) -> TrueScene:
@@ -72,6 +72,9 @@ class Memory:
     def __init__(self, tracks: list[int]) -> None:
         self.tracks = tracks
 
+    def select(self, positions: Sequence[int]) -> Memory:
+        return Memory([self.tracks[at] for at in positions])
+
 
 class Oracle:
     """A VideoTracker that answers with the true mask of the object whose mask, box or click it was given.
@@ -82,6 +85,7 @@ class Oracle:
 
     def __init__(self, tracks: Tracks, inside: float = 10.0, outside: float = -10.0) -> None:
         self.tracks, self.inside, self.outside = tracks, inside, outside
+        self.stepped = 0
         self.shown: list[tuple[int, str, int]] = []  # frame, kind of prompt, object
 
     def encode(self, rgb: np.ndarray, frame: int) -> int:
@@ -118,6 +122,7 @@ class Oracle:
         return Memory(tracks), self._output(tracks, features)
 
     def step(self, features: int, memory: Memory) -> StepOutput:
+        self.stepped += len(memory.tracks)
         return self._output(memory.tracks, features)
 
     def _nearest(self, hint: np.ndarray, frame: int) -> int:

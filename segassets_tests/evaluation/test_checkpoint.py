@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from segassets.errors import BadConfig, BadInput
 from segassets.evaluation.aggregate import (
@@ -139,6 +140,16 @@ def test_pictures_are_clips_of_their_own(tmp_path: Path) -> None:
     assert scores.items.column("iou").to_pylist() == [1, 1, 1]
     assert set(scores.items.column("object_id").to_pylist()) == {-1, -2, -3}
     assert "iou_first_mask" not in scores.figures
+
+
+def test_masks_of_footage_without_tracks_are_judged_where_they_are(tmp_path: Path) -> None:
+    tracks: Tracks = {0: (0, {t: disc(12 + 3 * t, 20, 8) for t in range(3)}), 2: two_discs()[2]}
+    scores, oracle = run(tmp_path, tracks, late_objects="ignore")
+    assert scores.items.column("frame").to_pylist() == [0, 1, 2]
+    assert (oracle.stepped, scores.figures["iou"]) == (0, 1)
+    scores, oracle = run(tmp_path, tracks)
+    assert scores.items.num_rows == 3 + FRAMES - 2
+    assert oracle.stepped == FRAMES - 3, "only the object with a track is followed"
 
 
 @pytest.mark.parametrize(
@@ -300,6 +311,27 @@ def test_what_cannot_be_judged_is_refused(tmp_path: Path) -> None:
               scene_of(tracks, FRAMES, "made.b", categories={0: "sofa"})]  # fmt: skip
     with pytest.raises(BadInput, match=r"made.b: category 0 is 'sofa', but 'chair'"):
         evaluate_scenes(lambda frames: Oracle(tracks), others, EvaluationConfig(), tmp_path)
+
+
+def test_a_network_that_answers_nan_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"scene made.scene, frame 0, object 1 of category 0: .* answered nan"):
+        run(tmp_path, two_discs(), Oracle(two_discs(), inside=float("nan")))
+
+
+class Greedy(Oracle):
+    """Runs out of memory on frame 3."""
+
+    def encode(self, rgb: np.ndarray, frame: int) -> int:
+        if rgb[0, 0, 0] == 3:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return super().encode(rgb, frame)
+
+
+def test_running_out_of_memory_names_what_to_lower(tmp_path: Path) -> None:
+    with pytest.raises(
+        BadInput, match=r"scene made.scene, frame 3: out of memory .*2 GiB.*objects_per_batch"
+    ):
+        run(tmp_path, two_discs(), Greedy(two_discs()))
 
 
 def test_rows_are_written_as_they_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
