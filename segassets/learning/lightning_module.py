@@ -145,9 +145,8 @@ def memory_errors(doing: str) -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        raise BadInput(
-            f"{doing}: out of memory ({str(error).splitlines()[0][:160]}); {_LESS_MEMORY}"
-        ) from error
+        said = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        raise BadInput(f"{doing}: out of memory ({said}); {_LESS_MEMORY}") from error
 
 
 def is_out_of_memory(error: BaseException) -> bool:

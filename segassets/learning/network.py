@@ -1,4 +1,4 @@
-"""The network that learns: sam2's own SAM2Train with an experiment's prompts, weights, frozen parts and memory savings."""
+"""The network that learns: sam2's own SAM2Train with an experiment's prompts, weights and frozen parts."""
 
 from __future__ import annotations
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import signal
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,6 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 
-from segassets.errors import BadConfig
 from segassets.learning.checkpoint_folder import (
     EXAMPLES,
     LAST,
@@ -32,6 +29,7 @@ from segassets.learning.checkpoints import read_checkpoint, remove_staging
 from segassets.learning.clip_preview import batch_sheet
 from segassets.learning.clips import ClipIndex, open_clips
 from segassets.learning.curves import Curves, make_loggers
+from segassets.learning.devices import Device, choose_device
 from segassets.learning.experiment import Experiment
 from segassets.learning.keeper import Keeper, Standing, take_up
 from segassets.learning.lightning_module import ClipTraining, memory_errors
@@ -46,21 +44,6 @@ from segassets.models.spec import FileSource, ModelSpec
 from segassets.runtime.monitor import ResourceMonitor
 from segassets.runtime.progress import Progress
 from segassets.storage.atomic import disk_errors, write_bytes, write_text
-
-
-@dataclass(frozen=True)
-class Device:
-    """What one process trains on."""
-
-    accelerator: str
-    precision: str
-    rank: int
-    world_size: int
-
-    @property
-    def name(self) -> str:
-        """For torch: "cpu" or "cuda"."""
-        return "cuda" if self.accelerator == "gpu" else "cpu"
 
 
 def run_training(
@@ -210,26 +193,6 @@ class Clips:
             sources, self.image_size, self.experiment.seed, device.rank, device.world_size, workers,
             augment=augment, pin_memory=device.accelerator == "gpu",
         )  # fmt: skip
-
-
-def choose_device(config: TrainerConfig) -> Device:
-    """What this process trains on; half precision becomes full on the CPU, which has no use for it.
-
-    Raises:
-        BadConfig: a GPU, or more of them, than this machine has.
-    """
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    accelerator = ("gpu" if gpus else "cpu") if config.accelerator == "auto" else config.accelerator
-    if accelerator == "gpu" and gpus < config.devices:
-        raise BadConfig(
-            f"trainer.devices: expected {config.devices} GPUs, this machine has {gpus} usable; use "
-            f"trainer.devices={max(gpus, 1)} or trainer.accelerator=cpu"
-        )
-    precision = config.precision if accelerator == "gpu" else "32"
-    rank, world_size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-    if config.devices == 1:
-        rank, world_size = 0, 1
-    return Device(accelerator, precision, rank, world_size)
 
 
 def plan_steps(config: TrainerConfig, per_epoch: int) -> int:

@@ -87,8 +87,10 @@ def _train_sam2(
     (folder / RECORD).unlink(missing_ok=True)  # until it has finished again, it has not
     write_text(folder / EXPERIMENT, to_yaml(experiment.model_dump(mode="json")))
     if experiment.trainer.devices > 1 and "LOCAL_RANK" not in os.environ:
+        from segassets.learning.devices import choose_device
         from segassets.learning.launch import launch
 
+        choose_device(experiment.trainer)  # refuses more than there are
         launch(experiment.trainer.devices, folder, store_root, tag, progress, resume)
         return
     from segassets.learning.run_training import run_training
