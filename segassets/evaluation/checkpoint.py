@@ -25,7 +25,8 @@ from segassets.evaluation.items import ITEMS, items_of
 from segassets.evaluation.judge import judge_frame
 from segassets.evaluation.metrics import headline, metrics_json, metrics_table
 from segassets.evaluation.prompts import EvalPrompts, EvaluationConfig
-from segassets.evaluation.scenes import TrueScene, Truth, category_ids, clips_of, open_true_scenes
+from segassets.evaluation.scenes import TrueScene, category_ids, open_true_scenes
+from segassets.evaluation.targets import Truth, clips_of
 from segassets.evaluation.thresholds import ThresholdSearch, search_threshold
 from segassets.evaluation.versions import evaluated_already, evaluation_identity, spec_of
 from segassets.evaluation.writing import ITEMS_FILE, EvaluationWriter

@@ -13,7 +13,8 @@ import numpy as np
 from segassets.errors import BadInput
 from segassets.evaluation.prompting import Prompt, make_prompt, seeded
 from segassets.evaluation.prompts import EvaluationConfig
-from segassets.evaluation.scenes import Shown, Target, TrueScene
+from segassets.evaluation.scenes import TrueScene
+from segassets.evaluation.targets import Shown, Target
 from segassets.masks import rle
 
 if TYPE_CHECKING:
@@ -97,9 +98,10 @@ def _enough_memory(scene: TrueScene, frame: int) -> Iterator[None]:
     try:
         yield
     except (MemoryError, torch.OutOfMemoryError) as error:
+        said = (str(error).splitlines() or ["on the host"])[0]
         raise BadInput(
-            f"scene {scene.key}, frame {frame}: out of memory ({str(error).splitlines()[0] if str(error) else 'host'}); "
-            "lower evaluation.objects_per_batch, choose precision bf16, or evaluate on another device"
+            f"scene {scene.key}, frame {frame}: out of memory ({said}); lower "
+            "evaluation.objects_per_batch, choose precision bf16, or evaluate on another device"
         ) from error
 
 

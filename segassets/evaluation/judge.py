@@ -12,13 +12,14 @@ from segassets.errors import BadInput
 from segassets.evaluation.follow import Answer, Following
 from segassets.evaluation.pairs import pair_iou
 from segassets.evaluation.prompts import EvaluationConfig
-from segassets.evaluation.scenes import Target, TrueScene, decode_cached
+from segassets.evaluation.scenes import TrueScene
 from segassets.evaluation.segmentation import (
     count_at_thresholds,
     dice_of_counts,
     iou_of_counts,
     mean_absolute_error,
 )
+from segassets.evaluation.targets import Target, decode_cached
 from segassets.evaluation.video import boundary_f
 from segassets.masks import rle
 
