@@ -53,7 +53,7 @@ class SceneClips(StrictModel):
         from segassets.learning.clip_config import ClipData
 
         chosen = self.model_dump() | {"masks": TEACHERS[self.masks]}
-        return ClipData(dataset=dataset_of(key), scenes=[key], **chosen)
+        return ClipData(dataset=dataset_of(key), scenes=[key], empty_categories="allow", **chosen)
 
 
 def _read_table(work: SceneWork) -> Figures:

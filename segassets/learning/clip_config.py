@@ -51,6 +51,11 @@ class ClipData(StrictModel):
         None,
         description="Ids or names of the categories to teach; empty for all. One without a mask is refused.",
     )
+    empty_categories: Literal["refuse", "allow"] = Field(
+        "refuse",
+        description="What becomes of categories without a mask in the scenes chosen: those listed in 'categories', or "
+        "the dataset's own required_categories where none are listed.",
+    )
     level: Level = Field("objects", description="Whole objects, their parts, or both.")
     merge: Merge = Field(
         "instance",

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 import segassets.api as results
 from segassets.datasets.annotations import annotation_table
+from segassets.datasets.categories import refuse_empty_categories, required_categories
 from segassets.datasets.config import SceneRange, load_dataset
 from segassets.datasets.frames import frames_table
 from segassets.datasets.load import dataset_keys, open_scene_of
@@ -51,7 +52,11 @@ def open_training_scenes(
     names = one_meaning({item.key: item.categories for item in found})
     kept = kept_categories(data, names)
     scenes = [_scene(item, data, kept) for item in found]
-    refuse_empty(data, scenes, kept, names)
+    if data.empty_categories == "refuse":
+        refuse_empty(data, scenes, kept, names)
+        if kept is None and data.masks == "annotations":
+            ids = [scene.row_category for scene in scenes]
+            refuse_empty_categories(data.dataset, names, ids, required_categories(config))
     return scenes
 
 

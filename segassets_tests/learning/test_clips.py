@@ -14,6 +14,7 @@ from segassets.learning.clip_categories import one_meaning
 from segassets.learning.clip_config import AugmentConfig, ClipData
 from segassets.learning.clips import ClipIndex, open_clips, open_training_scenes
 from segassets.strict import parse
+from segassets_tests.datasets.made_json import make_coco_video
 from segassets_tests.learning.clip_scenery import (
     HEIGHT,
     WIDTH,
@@ -295,3 +296,15 @@ def test_real_footage(name: str, data: dict, clips: int, monkeypatch: pytest.Mon
     index = open_clips(ClipData.model_validate({"dataset": name, **data}))
     assert len(index) == clips and index.excluded == {}
     assert index.summary()["masks"] == sum(scene.frames.num_rows for scene in index.scenes)
+
+
+def test_categories_that_must_occur_and_do_not_are_named(tmp_path: Path) -> None:
+    make_coco_video(tmp_path, {"a": 4})
+    file = tmp_path / "train.json"
+    document = json.loads(file.read_text())
+    document["categories"].append({"id": 77, "name": "clip applier"})
+    file.write_text(json.dumps(document))
+    path = write_config(tmp_path, "toy", "coco_video", "options: {annotations: train.json, pictures: images}")
+    with pytest.raises(BadInput, match=r"no mask of 1 of its .* categories .*: clip applier;"):
+        open_training_scenes(ClipData(dataset=path))
+    assert open_training_scenes(ClipData(dataset=path, empty_categories="allow"))
