@@ -18,6 +18,7 @@ TERMS = {
     CORE_LOSS_KEY: "loss", "loss_mask": "mask", "loss_dice": "dice", "loss_iou": "iou", "loss_class": "presence",
 }  # fmt: skip
 _LOGITS = "multistep_pred_multimasks_high_res"
+_NOTHING, _SURELY_OUTSIDE = -1000.0, -32.0
 
 
 class ClipLoss:
@@ -63,6 +64,14 @@ class ClipLoss:
         return {ours: torch.as_tensor(terms[theirs]) for theirs, ours in TERMS.items()}
 
     def _tempered(self, output: dict[str, Any]) -> dict[str, Any]:
-        """The output with its mask logits in float32, divided by the temperature."""
-        logits = [logits.float() / self.temperature for logits in output[_LOGITS]]
-        return {**output, _LOGITS: logits}
+        """The output with its mask logits in float32, divided by the temperature.
+
+        Where the network says that the object is absent, sam2 puts -1024 in place of the mask. No gradient
+        flows there, but a single wrong absence would outweigh everything else in the curves: it counts as
+        "surely outside" instead.
+        """
+        found = []
+        for logits in output[_LOGITS]:
+            seen = torch.where(logits <= _NOTHING, _SURELY_OUTSIDE, logits.float())
+            found.append(seen / self.temperature)
+        return {**output, _LOGITS: found}

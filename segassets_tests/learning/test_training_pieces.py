@@ -194,6 +194,32 @@ def test_temperature_stride_and_presence() -> None:
     assert float(ClipLoss(values, predicts_presence=False)(outputs, truth)["presence"]) == 0
 
 
+def test_a_wrong_absence_counts_like_any_wrong_mask_and_teaches_nothing() -> None:
+    truth = torch.ones(1, 1, 8, 8, dtype=torch.bool)
+    logits = torch.full((1, 1, 8, 8), -1024.0, requires_grad=True)
+    output = {
+        "multistep_pred_multimasks_high_res": [logits],
+        "multistep_pred_ious": [torch.zeros(1, 1)],
+        "multistep_object_score_logits": [torch.full((1, 1), -2.0)],
+    }
+    terms = ClipLoss(loss_values(LossConfig(preset="bce")))([output], truth)
+    terms["loss"].backward()
+    assert float(terms["mask"].detach()) == pytest.approx(32) and not logits.grad.any()
+
+
+@pytest.mark.parametrize("preset", ["focal-main", "dice-only"])
+def test_a_step_in_bfloat16(preset: str) -> None:
+    learner = network(PromptConfig(correction_clicks=1))
+    learner.train()
+    learner.draw_from(0)
+    clip = batch(2)
+    with torch.autocast("cpu", torch.bfloat16):
+        values = loss_values(LossConfig.model_validate({"preset": preset, "presence": 1}))
+        terms = ClipLoss(values)(learner(clip), clip.masks)
+    terms["loss"].backward()
+    assert torch.isfinite(terms["loss"]) and terms["loss"].dtype == torch.float32
+
+
 def test_frozen_modules_stay_as_they_are() -> None:
     learner = network(modules=ModuleConfig(trainable=["memory_attention", "memory_encoder"]))
     learn_only(learner, ["memory_attention", "memory_encoder"])
