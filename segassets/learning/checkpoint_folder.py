@@ -36,6 +36,7 @@ class TrainedCheckpoint:
         model_file: a ModelSpec that loads the best (else the last) checkpoint.
         curves: table of step, metric, value.
         figures: speed, memory, counts and final values by name.
+        other_versions: software that is another here than where it was trained, in words.
     """
 
     folder: Path
@@ -45,6 +46,7 @@ class TrainedCheckpoint:
     curves: Path
     examples: list[Path] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
+    other_versions: list[str] = field(default_factory=list)
 
     @property
     def chosen(self) -> Path:
@@ -86,6 +88,11 @@ def open_checkpoint(folder: Path) -> TrainedCheckpoint:
         curves=folder / CURVES,
         examples=sorted((folder / EXAMPLES).glob("*.png")),
         figures=record["figures"],
+        other_versions=[
+            f"{name} {then} when it was trained, {now} here"
+            for name, now in software_versions().items()
+            if (then := record["versions"].get(name, "unknown")) != now
+        ],
     )
 
 
@@ -101,7 +108,7 @@ def read_record(folder: Path) -> dict[str, Any]:
         raise MissingInput(f"{folder}: no finished training, {RECORD} is missing{begun}")
     try:
         record = json.loads(path.read_text())
-        return record | {key: record[key] for key in ("files", "best", "figures")}
+        return record | {key: record[key] for key in ("files", "best", "figures", "versions")}
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(
             f"{path}: cannot be read as the record of a training: {error!r}; train again"

@@ -69,7 +69,8 @@ def make_loggers(experiment: Experiment, folder: Path, first_step: int) -> list[
     """
     from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 
-    config, loggers = experiment.logging, []
+    config = experiment.logging
+    loggers: list[Any] = []
     if config.tensorboard:
         purge = first_step + 1 if first_step else None
         loggers.append(TensorBoardLogger(save_dir=folder, name="", version=TENSORBOARD, purge_step=purge))

@@ -164,7 +164,7 @@ class Keeper(pl.Callback):
         if not config.best_k or not math.isfinite(value):
             return
         best[:] = [entry for entry in best if entry["step"] != step]
-        new = {"file": f"best-{step:07d}.pt", "step": step, "value": value}
+        new: dict[str, Any] = {"file": f"best-{step:07d}.pt", "step": step, "value": value}
         ranked = sorted([*best, new], key=self._rank)
         if new not in ranked[: config.best_k]:
             return

@@ -156,7 +156,7 @@ def learn_only(network: PromptedSAM2, trainable: list[Module]) -> None:
 
 def count_parameters(network: torch.nn.Module) -> dict[str, int]:
     """Parameters that learn, by module, and under "trained" and "all" in total."""
-    found = dict.fromkeys(MODULES, 0)
+    found: dict[str, int] = dict.fromkeys(MODULES, 0)
     for name, parameter in network.named_parameters():
         found[module_of(name)] += parameter.numel() if parameter.requires_grad else 0
     trained = sum(found.values())

@@ -39,6 +39,7 @@ from segassets.learning.stream import BatchStream
 from segassets.learning.train import identity_of
 from segassets.learning.training_config import TrainerConfig
 from segassets.learning.validation import validate
+from segassets.models.sam2.build import load_parameters
 from segassets.models.sam2.weights import weights_sha256
 from segassets.models.spec import FileSource, ModelSpec
 from segassets.runtime.monitor import ResourceMonitor
@@ -71,7 +72,7 @@ def run_training(
         checkpointing=experiment.trainer.activation_checkpointing, seed=experiment.seed,
     )  # fmt: skip
     if content is not None:
-        network.load_state_dict(content.pop("model"))
+        load_parameters(network, content.pop("model"), folder / LAST)
     clips = Clips(experiment, network.image_size, device, train, val)
     steps = plan_steps(experiment.trainer, clips.per_epoch)
     curves = Curves(folder, make_loggers(experiment, folder, standing.step) if device.rank == 0 else [])
@@ -215,6 +216,9 @@ def model_file(spec: ModelSpec, experiment: Experiment, image_size: int, checkpo
             "description": f"{spec.name} trained by experiment {experiment.name}; SHA-256 {sha256_of(checkpoint)}",
             "source": FileSource(kind="file", path=f"./{checkpoint.name}"),
             "image_size": image_size,
+            "threshold": ModelSpec.model_fields[
+                "threshold"
+            ].default,  # one found for other weights says nothing here
         }
     )
     return to_yaml(made.model_dump(mode="json", exclude_none=True))

@@ -93,8 +93,8 @@ class LossConfig(StrictModel):
     )
     focal_alpha: float | None = Field(None, description="Balance of inside and outside; -1 for none.")
     focal_gamma: float | None = Field(None, ge=0, description="How much less the easy pixels count.")
-    presence_alpha: float | None = Field(None, description="The same two for the presence term.")
-    presence_gamma: float | None = Field(None, ge=0, description="")
+    presence_alpha: float | None = Field(None, description="Balance of the presence term; -1 for none.")
+    presence_gamma: float | None = Field(None, ge=0, description="How much less the sure frames count.")
     temperature: float | None = Field(
         None, gt=0, description="Mask logits are divided by it before the loss."
     )

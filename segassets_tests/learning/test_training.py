@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -109,8 +110,16 @@ def test_checkpoints_are_in_sam2s_layout(trained: TrainedCheckpoint, which: str)
         )
 
 
-def test_opened_again(trained: TrainedCheckpoint) -> None:
-    assert open_checkpoint(trained.folder) == trained
+def test_opened_again(trained: TrainedCheckpoint, tmp_path: Path) -> None:
+    assert open_checkpoint(trained.folder) == trained and trained.other_versions == []
+    copy = tmp_path / "copy"
+    shutil.copytree(trained.folder, copy)
+    record = json.loads((copy / "record.json").read_text())
+    record["versions"]["torch"] = "1.0"
+    (copy / "record.json").write_text(json.dumps(record))
+    assert [words.split(",")[0] for words in open_checkpoint(copy).other_versions] == [
+        "torch 1.0 when it was trained"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -126,8 +135,6 @@ def test_opened_again(trained: TrainedCheckpoint) -> None:
 def test_what_was_changed_is_refused(
     trained: TrainedCheckpoint, tmp_path: Path, spoil, kind, message
 ) -> None:
-    import shutil
-
     copy = tmp_path / "copy"
     shutil.copytree(trained.folder, copy)
     spoil(copy)
@@ -157,8 +164,6 @@ def test_stopped_and_gone_on_with_is_the_same_curve(trained: TrainedCheckpoint, 
 
 
 def test_finished_is_finished_and_can_be_made_longer(trained: TrainedCheckpoint, deployment: Path) -> None:
-    import shutil
-
     folder = deployment / "out"
     shutil.copytree(trained.folder, folder)
     heard: list[int] = []
@@ -176,8 +181,6 @@ def test_finished_is_finished_and_can_be_made_longer(trained: TrainedCheckpoint,
 def test_another_experiments_folder_is_refused(
     trained: TrainedCheckpoint, deployment: Path, changed: dict, what: str
 ) -> None:
-    import shutil
-
     folder = deployment / "out"
     shutil.copytree(trained.folder, folder)
     experiment = small(deployment, **changed)
