@@ -157,10 +157,8 @@ def test_stopped_and_gone_on_with_is_the_same_curve(trained: TrainedCheckpoint, 
     train_experiment(experiment, folder, progress=lambda *report: None)
     for metric in ("train/loss", "val/loss", "gradient_norm", "val/mean_iou"):
         assert curve(folder, metric) == curve(trained.folder, metric)
-    assert all(
-        torch.equal(value, read_weights(folder / "last.pt")[name])
-        for name, value in read_weights(trained.last).items()
-    )
+    once, twice = read_weights(trained.last), read_weights(folder / "last.pt")
+    assert all(torch.equal(value, twice[name]) for name, value in once.items())
 
 
 def test_finished_is_finished_and_can_be_made_longer(trained: TrainedCheckpoint, deployment: Path) -> None:
