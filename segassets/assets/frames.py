@@ -26,7 +26,7 @@ class FramesConfig(StrictModel):
     defaults=lambda settings: FramesConfig(frames=settings.frames),
     group="footage",
     kinds={"python", "parquet"},
-    scenes_per_run=250,
+    scenes_per_run=500,
     checks=FRAMES_CHECKS,
     columns="FRAMES",
 )

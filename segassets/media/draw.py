@@ -8,7 +8,6 @@ from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from scipy import ndimage
 
 _GOLDEN = 0.6180339887498949  # steps of the golden ratio keep neighbouring ids far apart in hue
 _INK = (24, 26, 30)
@@ -124,6 +123,8 @@ def _box(mask: np.ndarray) -> tuple[slice, slice] | None:
 
 def _outline(mask: np.ndarray, width: int) -> np.ndarray:
     """Pixels of the mask within `width` of its border."""
+    from scipy import ndimage  # not before there are masks to draw: it takes longer than a small scene
+
     padded = np.pad(mask, 1)
     cross = ndimage.generate_binary_structure(2, 1)
     return mask & ~ndimage.binary_erosion(padded, cross, iterations=width)[1:-1, 1:-1]
@@ -131,6 +132,8 @@ def _outline(mask: np.ndarray, width: int) -> np.ndarray:
 
 def _inner_point(mask: np.ndarray, box: tuple[slice, slice]) -> tuple[int, int]:
     """(x, y) deep inside the mask, where its number does not look like a neighbour's."""
+    from scipy import ndimage
+
     step = max(1, max(mask.shape) // 96)
     coarse = np.pad(mask[::step, ::step], 1)
     depth = ndimage.distance_transform_edt(coarse)

@@ -20,7 +20,7 @@ import dagster as dg
 
 from segassets.errors import OutOfSpace, SegassetsError
 from segassets.orchestration.checks import Verdict, VerdictLog, refuse_failed, run_checks
-from segassets.orchestration.events import ALREADY_RECORDED, latest_events, materialization, quick_events
+from segassets.orchestration.events import ALREADY_RECORDED, latest_events, materialization
 from segassets.orchestration.metadata import materialization_metadata, without_secrets
 from segassets.orchestration.tags import asset_key
 from segassets.orchestration.work import Made, check_footage
@@ -72,7 +72,6 @@ class Batch:
         """Make every scene, then close the step or name what failed."""
         keys = list(self.context.partition_keys)
         with ExitStack() as stack:
-            stack.enter_context(quick_events(self.context.instance, self.context.run_id))
             if self.asset.chooses_model:
                 self.device = stack.enter_context(self.context.resources.gpu.slot(self._wanted_device()))
             for at, key in enumerate(keys):

@@ -6,11 +6,8 @@ closes a step, which it cannot do for a batch whose scenes differ; the names are
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -27,7 +24,6 @@ from dagster._core.definitions.data_version import (
     get_input_event_pointer_tag,
 )
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
-from dagster._core.storage.event_log import SqliteEventLogStorage
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -48,23 +44,6 @@ def latest_events(
         name: storage.get_latest_storage_id_by_partition(key, kind, set(scenes))
         for name, key in inputs.items()
     }
-
-
-@contextmanager
-def quick_events(instance: DagsterInstance, run_id: str) -> Iterator[None]:
-    """Makes events cheaper while the block runs, where they are kept in SQLite files.
-
-    Dagster opens and closes its databases for every event, and SQLite folds its write-ahead log back into the file when
-    the last connection closes. A connection that stays open, and does nothing, spares that.
-    """
-    storage = instance.event_log_storage
-    with ExitStack() as stack:
-        if isinstance(storage, SqliteEventLogStorage):
-            for shard in ("index", run_id):
-                if Path(path := storage.path_for_shard(shard)).is_file():
-                    idle = stack.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
-                    idle.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        yield
 
 
 def latest_targets(

@@ -17,7 +17,7 @@ from segassets_tests.deployment import REPOSITORY
 
 # asset: inputs, group, scenes in a run, pool, blocking checks. Neighbours differ in their scenes per run.
 GRAPH = {
-    "frames": (set(), "footage", 250, None, {"whole"}),
+    "frames": (set(), "footage", 500, None, {"whole"}),
     "coco_masks": (
         {"frames"},
         "footage",
