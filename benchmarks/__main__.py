@@ -25,6 +25,7 @@ MEASURED_BY = {
     "demo_run": "demo",
     "threshold_search": "threshold_search",
     "clip_loading": "clip_loading",
+    "vis_ap": "vis_ap",
     "lift": "lift",
     "loader_share": "loader_share",
 }
