@@ -9,13 +9,19 @@ from typing import Any
 import pyarrow as pa
 
 from segassets.config.listing import markdown as settings_table
+from segassets.config.settings import Settings
 from segassets.datasets.layouts import LAYOUTS, layout_class
 from segassets.exports.registry import FORMATS
+from segassets.learning.clip_config import ClipData
+from segassets.learning.experiment import Experiment
 from segassets.masks import schemas
 
 DOCS = Path(__file__).parent.parent / "docs"
 FORMATS_PAGE = DOCS / "formats.md"
 CONFIGURATION_PAGE = DOCS / "configuration.md"
+TRAINING_PAGE = DOCS / "training.md"
+PAGES = (FORMATS_PAGE, CONFIGURATION_PAGE, TRAINING_PAGE)
+CONFIGURATIONS = {"run": Settings, "experiment": Experiment, "clips": ClipData}
 _BLOCK = re.compile(r"(<!-- (schema|options|settings): (\w+) -->\n).*?(<!-- end -->)", re.S)
 
 
@@ -53,7 +59,7 @@ def _cell(text: str) -> str:
 def expected(kind: str, name: str) -> str:
     """The text a marked block of the page should hold."""
     if kind == "settings":
-        return settings_table() + "\n"
+        return settings_table(CONFIGURATIONS[name]) + "\n"
     if kind == "schema":
         return schema_table(getattr(schemas, name))
     model = (
@@ -80,5 +86,5 @@ def blocks(page: str) -> set[tuple[str, str]]:
 
 
 if __name__ == "__main__":
-    for page in (FORMATS_PAGE, CONFIGURATION_PAGE):
+    for page in PAGES:
         page.write_text(rewritten(page.read_text("utf-8")), "utf-8")

@@ -96,13 +96,16 @@ def thresholds(
 
         segassets thresholds 'rooms_minute-*' --json
     """
+    from segassets.assets.thresholds import ThresholdConfig
     from segassets.cli.asked_run import make, parse_words
     from segassets.config import load_settings
     from segassets.learning.experiment import list_experiments, override
+    from segassets.strict import parse
 
     settings = load_settings(options={"tag": tag, "output_root": output_root})
     asked = parse_words(words, list_experiments())
-    graph = _threshold_graph(settings, asked, override({}, asked.overrides))
+    values = parse(ThresholdConfig, override({}, asked.overrides), "command line")
+    graph = _threshold_graph(settings, asked, values.model_dump())
     code = make(
         settings,
         graph,

@@ -88,12 +88,15 @@ def _configs() -> Iterator[Finding]:
 
 def _models(settings: Settings) -> Iterator[Finding]:
     from segassets.models.registry import list_models, load_spec, weights_state
+    from segassets.models.trained import is_reference
 
     try:
         names = list_models()
     except SegassetsError:
         return  # said with the configs already
-    if settings.model not in names:
+    if is_reference(settings.model):
+        yield _trained_model(settings)
+    elif settings.model not in names:
         yield Finding("problem", "models", f"'model' is {settings.model}, which is not in configs/models/")
     for name in names:
         wanted = name == settings.model
@@ -105,6 +108,17 @@ def _models(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "ok" if state == "here" else "warning" if wanted else "note", "models", f"{name}: {state}"
         )
+
+
+def _trained_model(settings: Settings) -> Finding:
+    from segassets.models.registry import load_spec
+    from segassets.storage.store import ArtifactStore
+
+    try:
+        spec = load_spec(settings.model, ArtifactStore(settings.root, settings.tag))
+    except SegassetsError as error:
+        return Finding("problem", "models", str(error))
+    return Finding("ok", "models", f"{settings.model}: here, threshold {spec.threshold:g}")
 
 
 def _home(fix: bool) -> Iterator[Finding]:

@@ -49,8 +49,9 @@ def _check_networks(settings: Settings) -> None:
     if not (stages.sam2_tracks or (stages.mask_candidates and settings.candidates.engine == "sam2")):
         return
     from segassets.models.registry import load_spec, weights_state
+    from segassets.storage.store import ArtifactStore
 
-    spec = load_spec(settings.model)
+    spec = load_spec(settings.model, ArtifactStore(settings.root, settings.tag))
     device = settings.device or spec.device
     if device.startswith("cuda") and not visible_gpus():
         raise BadConfig(f"device {device!r}: this machine has no visible GPU; use device=cpu or device=auto")

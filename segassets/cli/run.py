@@ -42,7 +42,11 @@ def run(
         help="Frames a track lives after its last supporting keyframe; null for no limit.",
         rich_help_panel=_TUNING,
     ),
-    model: str | None = typer.Option(None, help="A name in configs/models/.", rich_help_panel=_TUNING),
+    model: str | None = typer.Option(
+        None,
+        help="A name in configs/models/, or a trained one: experiment:NAME, scene:KEY.",
+        rich_help_panel=_TUNING,
+    ),
     tag: str | None = typer.Option(
         None, help="Experiment tag; results of two tags live side by side.", rich_help_panel=_WHERE
     ),

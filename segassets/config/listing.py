@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
 import pydantic
+from pydantic_core import PydanticUndefined
 
 from segassets.config.load import SHORT_NAMES
 from segassets.config.settings import Settings
@@ -52,13 +53,14 @@ def value_at(settings: Settings, path: tuple[str, ...]) -> Any:
     return value
 
 
-def markdown() -> str:
-    """The table of the documentation."""
+def markdown(model: type[pydantic.BaseModel] = Settings) -> str:
+    """The table of the documentation: of a run, or of another configuration."""
     lines = ["| setting | default | meaning |", "|---|---|---|"]
-    for setting in all_settings():
+    for setting in all_settings(model):
         name = f"`{setting.name}`" + (f", `{setting.short}`" if setting.short else "")
         meaning = f"{setting.description} ({setting.kind})".replace("|", "\\|")
-        lines.append(f"| {name} | `{text(setting.default)}` | {meaning} |")
+        needed = setting.default is PydanticUndefined
+        lines.append(f"| {name} | {'needed' if needed else f'`{text(setting.default)}`'} | {meaning} |")
     return "\n".join(lines)
 
 
@@ -87,10 +89,19 @@ def _word(kind: Any) -> str:
         choices = get_args(kind)
         return str(choices[0]) if len(choices) == 1 else "one of " + ", ".join(map(str, choices))
     if get_origin(kind) is list:
-        return f"list of {_word(get_args(kind)[0])}s"
+        arms = union_arms(get_args(kind)[0])
+        return (
+            "list of sections"
+            if any(map(_is_model, arms))
+            else f"list of {' or '.join(f'{_word(arm)}s' for arm in arms)}"
+        )
     if get_origin(kind) is dict:
         return "keys and values"
-    if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel):
+    if _is_model(kind):
         return "{" + ", ".join(kind.model_fields) + "}"
     names = {bool: "true or false", int: "whole number", float: "number", str: "text", type(None): "null"}
     return names.get(kind, "")
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, pydantic.BaseModel)

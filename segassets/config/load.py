@@ -13,8 +13,10 @@ from typing import Any
 from segassets.config.settings import Settings
 from segassets.config.values import parse_value
 from segassets.configs_dir import configs_dir
-from segassets.errors import BadConfig, MissingInput, did_you_mean
+from segassets.errors import BadConfig, MissingInput, SegassetsError, did_you_mean
 from segassets.models.registry import load_spec
+from segassets.models.trained import is_reference
+from segassets.storage.store import ArtifactStore
 from segassets.strict import parse, section_at
 from segassets.yaml_files import read_yaml
 
@@ -78,7 +80,7 @@ def settings_of(layers: Sequence[Layer]) -> Settings:
     merged: dict[str, Any] = {}
     for layer in layers:
         _merge(merged, layer.values)
-    suited = model_layer(str(merged.get("model", Settings.model_fields["model"].default)))
+    suited = model_layer(str(merged.get("model", Settings.model_fields["model"].default)), merged)
     merged = copy.deepcopy(suited.values)
     layers = [suited, *layers]
     for layer in layers:
@@ -108,15 +110,29 @@ def find_config(config: str | Path) -> Path:
     raise MissingInput(f"no run configuration {config}: no such file.{did_you_mean(path.stem, known)}")
 
 
-def model_layer(name: str) -> Layer:
-    """The settings that suit a model's scores, from its file; nothing for a model that is not configured (whoever
-    loads it says so).
+def model_layer(name: str, values: Mapping[str, Any] | None = None) -> Layer:
+    """The settings that suit a model's scores, from its file; nothing for a model that is not configured, or not
+    trained (whoever loads it says so).
 
     Args:
-        name: of `configs/models/`, or the path of such a file, e.g. that of a trained model.
+        name: of `configs/models/`, the path of such a file, or a trained one: `experiment:<name>`.
+        values: of the run, which say where a trained model lies.
     """
+    if is_reference(name):
+        return Layer(f"model {name}", _settings_of_trained(name, values or {}))
     path = Path(name) if name.endswith((".yaml", ".yml")) else configs_dir() / "models" / f"{name}.yaml"
     return Layer(str(path), load_spec(name).settings if path.is_file() else {})
+
+
+def _settings_of_trained(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    defaults = {key: Settings.model_fields[key].default for key in ("output_root", "name", "tag")}
+    place = Settings.model_construct(
+        **{key: str(values.get(key, default)) for key, default in defaults.items()}
+    )
+    try:
+        return load_spec(name, ArtifactStore(place.root, place.tag)).settings
+    except SegassetsError:
+        return {}
 
 
 def yaml_layer(path: Path) -> Layer:

@@ -71,7 +71,10 @@ class Settings(StrictModel):
     frames: str | None = Field(
         None, description="Frame selection start:end:step with Python's meaning; empty for the dataset's own."
     )
-    model: str = Field("nano", description="Name of a model in configs/models/.")
+    model: str = Field(
+        "nano",
+        description="Name of a model in configs/models/, or a trained one: experiment:<name>, scene:<key>.",
+    )
     device: str | None = Field(None, description="auto, cpu, cuda or cuda:<i>; empty for the model's own.")
     precision: Literal["fp32", "bf16", "fp16"] | None = Field(None, description="Empty for the model's own.")
     candidates: CandidateConfig = Field(CandidateConfig(), description="How masks are proposed on keyframes.")

@@ -52,7 +52,13 @@ class Memory(Protocol):
 
 
 class VideoTracker(Protocol):
-    """A network that follows batches of objects through frames it encodes once."""
+    """A network that follows batches of objects through frames it encodes once.
+
+    Attributes:
+        threshold: probability from which a pixel is foreground, unless the stage is told another.
+    """
+
+    threshold: float
 
     def encode(self, rgb: np.ndarray, frame: int) -> Any:
         """Features of a picture (H, W, 3) uint8."""

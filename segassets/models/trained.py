@@ -6,6 +6,7 @@ the name of a model may stand.
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from dataclasses import dataclass
@@ -101,7 +102,10 @@ def trained_spec(name: str, store: ArtifactStore) -> ModelSpec:
     artifact = _checkpoint(name, reference, place)
     spec = read_spec(artifact.path / MODEL_FILE)
     _check_weights(name, artifact.path, spec)
-    return spec.model_copy(update={"name": name, "threshold": found_threshold(reference, place) or 0.5})
+    settings = copy.deepcopy(spec.settings)
+    settings.get("tracking", {}).pop("mask_threshold", None)  # of the model it started from
+    found = found_threshold(reference, place) or 0.5
+    return spec.model_copy(update={"name": name, "threshold": found, "settings": settings})
 
 
 def found_threshold(reference: Reference, place: ArtifactStore) -> float | None:

@@ -40,12 +40,12 @@ class TrackingConfig(BaseModel):
         256, ge=1, description="Tracks followed at the same time; further candidates are counted, not tracked"
     )
     objects_per_batch: int = Field(32, ge=1, description="Objects stepped through the network together")
-    mask_threshold: float = Field(
-        0.5,
+    mask_threshold: float | None = Field(
+        None,
         gt=0,
         lt=1,
-        description="Pixels of a larger probability belong to a tracked mask, as a threshold search finds it; what the "
-        "network remembers does not depend on it",
+        description="Pixels of a larger probability belong to a tracked mask; empty for the model's own (0.5, or what "
+        "a threshold search found for a trained one); what the network remembers does not depend on it",
     )
     min_area: int = Field(1, ge=1, description="Tracked masks of fewer pixels count as absent")
     chunk_frames: int = Field(

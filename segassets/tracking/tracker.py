@@ -99,7 +99,8 @@ class StreamingTracker:
     # --- one frame ---------------------------------------------------------------------------------------------------
 
     def _rendered(self, view: FrameMasks, output: StepOutput) -> list[TrackedMask | None]:
-        return to_masks(output, view.height, view.width, self.config.min_area, self.config.mask_threshold)
+        threshold = self.config.mask_threshold or self.model.threshold
+        return to_masks(output, view.height, view.width, self.config.min_area, threshold)
 
     def _keep(self, view: FrameMasks, tracks: Sequence[int], masks: Sequence[TrackedMask | None]) -> None:
         for track, mask in zip(tracks, masks, strict=True):

@@ -175,7 +175,7 @@ def test_a_chosen_threshold_reaches_the_settings_of_a_run(trained: Path, tmp_pat
     overrides = [f"model={model}"]
     assert load_settings(None, overrides).tracking.mask_threshold == 0.4
     assert load_settings(None, [*overrides, "tracking.mask_threshold=0.7"]).tracking.mask_threshold == 0.7
-    assert load_settings(None, []).tracking.mask_threshold == 0.5
+    assert load_settings(None, []).tracking.mask_threshold is None
     with pytest.raises(BadInput, match=r"between 0 and 1, found 1"):
         apply_threshold(model, 1.0)
 

@@ -6,7 +6,6 @@ holding the footage and without a history that grows. Post-processing (hole fill
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,7 +49,7 @@ class Sam2Tracker:
         network: SAM2Base (or a subclass) in eval mode on its device.
         num_frames: length of the selection; footage shorter than the pointer ring scales its temporal encoding by it.
         precision: "fp32", or "bf16" / "fp16" for autocast.
-        threshold: probability from which a pixel is foreground; logits are given relative to it.
+        threshold: probability from which a pixel is foreground; told to the caller, logits are as they are.
 
     Raises:
         BadConfig: the network has no memory, or looks at memories with a stride.
@@ -68,7 +67,7 @@ class Sam2Tracker:
         self.device = next(network.parameters()).device
         self.image_size = network.image_size
         self.precision = precision
-        self._middle = math.log(threshold / (1 - threshold))
+        self.threshold = threshold
         self._pointer_span = min(num_frames, network.max_obj_ptrs_in_encoder)
         self._mean = torch.tensor(_MEAN, device=self.device).view(1, 3, 1, 1)
         self._std = torch.tensor(_STD, device=self.device).view(1, 3, 1, 1)
@@ -134,9 +133,7 @@ class Sam2Tracker:
             deque(maxlen=ring),
             deque(maxlen=max(self._pointer_span - 1, 1)),
         )
-        return memory, StepOutput(
-            low[:, 0].float() - self._middle, ious.float().amax(1), score[:, 0].float().sigmoid()
-        )
+        return memory, StepOutput(low[:, 0].float(), ious.float().amax(1), score[:, 0].float().sigmoid())
 
     @torch.inference_mode()
     def step(self, features: FrameFeatures, memory: ObjectMemory) -> StepOutput:
@@ -145,7 +142,7 @@ class Sam2Tracker:
             fused = self._fuse(features, memory)
             low, iou, pointer, score = self._decode(features, fused)
             memory.remember(self._memorise(features, low, score, from_prompt=False), pointer)
-        return StepOutput(low[:, 0].float() - self._middle, iou.float(), score[:, 0].float().sigmoid())
+        return StepOutput(low[:, 0].float(), iou.float(), score[:, 0].float().sigmoid())
 
     def merge(self, memories: Sequence[ObjectMemory]) -> ObjectMemory:
         """One memory of several full ones."""
