@@ -26,7 +26,7 @@ class Curves:
     def average_precision(self, threshold: float | None = None, area: str = "all") -> np.ndarray:
         """By category, float64 (K,): the mean over thresholds (or at one) and recalls; nan without true tubes."""
         values = self.precision[self._rows(threshold), :, :, list(AREA_RANGES).index(area)]
-        return _mean_of_known(values.reshape(-1, values.shape[-1]))
+        return _mean_of_known(np.concatenate(values))
 
     def average_recall(
         self, detections: int = MAX_DETECTIONS[-1], area: str = "all", threshold: float | None = None
