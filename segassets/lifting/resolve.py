@@ -88,7 +88,10 @@ def _by_points(found: DepthMap, known: KnownPoints, where: str, align_metric: bo
         miss = np.abs(1 / (z * value) - scale)
         used = miss <= max(5 * float(np.median(miss)), 1e-9 * scale)
     elif inverse or align_metric:
-        line = fit_line(value, 1 / z if inverse else z)
+        try:
+            line = fit_line(value, 1 / z if inverse else z)
+        except BadInput as error:
+            raise BadInput(f"{where}: {error}") from error
         scale, shift, used = line.scale, line.shift, line.used
     else:
         scale, shift, used = 1.0, 0.0, np.ones(len(z), bool)
@@ -110,6 +113,8 @@ def _by_points(found: DepthMap, known: KnownPoints, where: str, align_metric: bo
 def _refuse_contrary(value: np.ndarray, target: np.ndarray, found: DepthMap, where: str) -> None:
     """An inverse map declared metric (or the other way round) runs against the points' depths."""
     if len(value) < 8:
+        return
+    if np.ptp(value) == 0 or np.ptp(target) == 0:
         return
     ranks = [np.argsort(np.argsort(part)).astype(np.float64) for part in (value, target)]
     agreement = float(np.corrcoef(*ranks)[0, 1])

@@ -2,7 +2,7 @@
 
 3DGS takes it from a KD-tree over all points. The points of one depth map lie on a grid, where a point's
 nearest neighbours are those of its pixel, so twelve of them are looked at and no tree is built. Points
-from several pictures have no grid: `spacing_of_points` uses a tree.
+strewn thinly, or from several pictures, have no grid: `spacing_of_points` uses a tree.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ _NOWHERE = np.float32(1e15)  # coordinate of pixels without a point: its square 
 _FAR = np.float32(1e29)
 _WIDE = 6  # pixels searched around a point with too few near neighbours
 _CHUNK = 4096
+_SPARSE = 0.5  # share of points without near neighbours from which the grid is none
 
 
 def spacing_on_grid(planes: np.ndarray, keep: np.ndarray, footprint: np.ndarray) -> np.ndarray:
@@ -38,6 +39,9 @@ def spacing_on_grid(planes: np.ndarray, keep: np.ndarray, footprint: np.ndarray)
         stop = min(start + rows, height)
         mean[start:stop] = _mean_of_three(padded, start, stop, width)
     lonely = np.flatnonzero(keep & (mean > _FAR))
+    count = int(np.count_nonzero(keep))
+    if count > 3 and len(lonely) > _SPARSE * count:
+        return spacing_of_points(planes[:, keep].T)  # a few points strewn over the picture: the tree is small
     if len(lonely):
         mean.reshape(-1)[lonely] = _search_wide(planes, keep, footprint, lonely)
     return mean[keep]
