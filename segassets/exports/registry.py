@@ -17,6 +17,7 @@ from segassets.exports.my3dis import My3disOptions, write_my3dis
 from segassets.exports.relations import RelationsOptions, write_relations
 from segassets.exports.sav import SavOptions, write_sav
 from segassets.exports.source import ExportSource
+from segassets.exports.ytvis import YtvisOptions, write_ytvis
 from segassets.storage import atomic
 from segassets.storage.store import ArtifactStore
 from segassets.strict import StrictModel, parse
@@ -59,6 +60,9 @@ FORMATS: dict[str, ExportFormat] = {
         ),
         ExportFormat(
             "sav", "SA-V's JSON of masklets, with its pictures, for sam2's training", SavOptions, write_sav
+        ),
+        ExportFormat(
+            "ytvis", "one YTVIS / LV-VIS JSON of tubes, or a list of results", YtvisOptions, write_ytvis
         ),
         ExportFormat(
             "relations", "the tree of the candidates as CSV and JSON", RelationsOptions, write_relations

@@ -71,6 +71,17 @@ TRACKS = pa.schema(
     ]
 )
 
+TUBES = pa.schema(
+    [
+        _field("scene", pa.string(), "scene key"),
+        _field("track_id", pa.int64(), "identity, the track the tube was made of"),
+        _field("category_id", pa.int32(), "-1 = none; 0 is a valid category"),
+        _field("score", pa.float32(), "confidence of the tube in [0, 1]"),
+        _field("frames", pa.int32(), "number of frames with a mask"),
+        _field("coverage", pa.float32(), "share of the scene's frames with a mask"),
+    ]
+)
+
 METRICS = pa.schema(
     [
         _field("scene", pa.string(), "scene key, or experiment"),
