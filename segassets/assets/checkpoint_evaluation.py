@@ -92,7 +92,7 @@ def _judging(choice: Any, base: EvaluationConfig, overrides: list[str]) -> Judgi
     settle=settle_experiment,
     data=versions_of_data,
     kinds={"sam2", "pytorch", "parquet"},
-    experiments_per_run=4,
+    experiments_per_run=5,
     gpu=GpuNeed(memory_gb=24, hours=12),
     columns="METRICS",
 )

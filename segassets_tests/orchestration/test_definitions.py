@@ -61,6 +61,32 @@ GRAPH = {
         {"coverage"},
     ),
 }
+# Made when asked for: as above, and what they are partitioned by.
+ASKED = {
+    "training_clips": ({"frames", "coco_masks", "sam2_tracks"}, "training", 40, None, {"coverage"}, "scene"),
+    "sam2_scene_checkpoint": ({"training_clips"}, "training", 4, "gpu", {"loads"}, "scene"),
+    "sam2_evaluation": (
+        {"frames", "coco_masks", "training_clips", "sam2_scene_checkpoint"},
+        "training",
+        6,
+        "gpu",
+        set(),
+        "scene",
+    ),
+    "threshold_search": ({"sam2_evaluation"}, "training", 60, None, set(), "scene"),
+    "sam2_checkpoint": (set(), "experiments", 1, "gpu", {"loads"}, "experiment"),
+    "sam2_checkpoint_evaluation": ({"sam2_checkpoint"}, "experiments", 5, "gpu", set(), "experiment"),
+    "sam2_threshold_search": ({"sam2_checkpoint_evaluation"}, "experiments", 20, None, set(), "experiment"),
+    "experiment_report": (
+        {"sam2_checkpoint", "sam2_checkpoint_evaluation", "sam2_threshold_search"},
+        "experiments",
+        15,
+        None,
+        {"coverage"},
+        "experiment",
+    ),
+}
+WHOLE = {name: (*facts, "scene") for name, facts in GRAPH.items()} | ASKED
 ENGINES = {"dagster-k8s/config", "segassets/slurm", "dagster-ray/config", "dagster-celery/queue"}
 HEAVY = (
     "torch",
@@ -87,28 +113,30 @@ def definition(defs: dg.Definitions, name: str) -> dg.AssetsDefinition:
 
 def test_the_shape_of_the_graph(defs):
     graph = defs.resolve_asset_graph()
-    assert {key.path[-1] for key in graph.get_all_asset_keys()} == set(GRAPH)
-    for name, (inputs, group, scenes_per_run, pool, checks) in GRAPH.items():
+    assert {key.path[-1] for key in graph.get_all_asset_keys()} == set(WHOLE)
+    for name, (inputs, group, scenes_per_run, pool, checks, kind) in WHOLE.items():
         asset = definition(defs, name)
         node = graph.get(dg.AssetKey(name))
         assert {key.path[-1] for key in node.parent_keys} == inputs, name
-        assert asset.partitions_def == dg.DynamicPartitionsDefinition(name="scene")
+        assert asset.partitions_def == dg.DynamicPartitionsDefinition(name=kind)
         assert node.group_name == group
         assert asset.backfill_policy == dg.BackfillPolicy.multi_run(scenes_per_run)
         assert asset.op.pool == pool
         specs = {spec.name: spec for spec in asset.check_specs}
-        assert set(specs) == checks and all(spec.blocking and spec.partitions_def for spec in specs.values())
+        assert set(specs) == checks
+        assert all(spec.blocking and spec.partitions_def == asset.partitions_def for spec in specs.values())
         for upstream in inputs:
-            assert GRAPH[upstream][2] != scenes_per_run, "neighbours would share runs, and their failures"
+            assert WHOLE[upstream][2] != scenes_per_run, "neighbours would share runs, and their failures"
 
 
-@pytest.mark.parametrize("name", GRAPH)
+@pytest.mark.parametrize("name", WHOLE)
 def test_what_every_asset_carries(defs, name):
     asset = definition(defs, name)
     spec = asset.get_asset_spec(dg.AssetKey(name))
     assert spec.description and spec.code_version and spec.owners == ["team:vision"] and spec.kinds
-    assert spec.automation_condition is not None and spec.tags["segassets/tag"] == "main"
-    if GRAPH[name][3] == "gpu":
+    assert (spec.automation_condition is not None) == (name in GRAPH)  # training is never made by night
+    assert spec.tags["segassets/tag"] == "main"
+    if WHOLE[name][3] == "gpu":
         assert set(asset.op.tags) >= ENGINES
         assert json.loads(asset.op.tags["segassets/slurm"])["gres"] == "gpu:1"
     else:
@@ -129,11 +157,12 @@ def test_quality_checks_are_partitioned_and_do_not_block(defs):
 
 def test_a_job_for_each_use_and_all_automation_starts_stopped(defs):
     jobs = {job.name: job for job in defs.jobs}
-    assert set(jobs) == {"track_scenes", "prepare_footage", "segment_scenes", "report_scenes"}
+    by_night = {"track_scenes", "prepare_footage", "segment_scenes", "report_scenes"}
+    assert set(jobs) == by_night | {"train_scenes", "run_experiments", "evaluate_experiments"}
     assert all(job.description for job in jobs.values())
     for instigator in (*defs.sensors, *defs.schedules):
         assert instigator.default_status.value == "STOPPED" and instigator.description
-    assert {sensor.name for sensor in defs.sensors} == {"new_scenes", "nightly_backfill"}
+    assert {sensor.name for sensor in defs.sensors} == {"new_scenes", "new_experiments", "nightly_backfill"}
     assert defs.resolve_job_def("prepare_footage").asset_layer.selected_asset_keys == {
         dg.AssetKey("frames"),
         dg.AssetKey("coco_masks"),
@@ -149,7 +178,7 @@ def test_every_field_of_every_resource_is_described(defs):
 def test_two_tags_stand_side_by_side(deployment):
     defs = build_definitions(tags=["main", "fine"])
     keys = defs.resolve_asset_graph().get_all_asset_keys()
-    assert keys == {dg.AssetKey(name) for name in GRAPH} | {dg.AssetKey(["fine", name]) for name in GRAPH}
+    assert keys == {dg.AssetKey(name) for name in WHOLE} | {dg.AssetKey(["fine", name]) for name in WHOLE}
     tracks = definition(defs, "sam2_tracks").get_asset_spec(dg.AssetKey("sam2_tracks"))
     fine = defs.get_assets_def(dg.AssetKey(["fine", "sam2_tracks"])).get_asset_spec()
     assert {dep.asset_key for dep in fine.deps} == {
