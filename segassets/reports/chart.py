@@ -10,6 +10,7 @@ from segassets.reports import svg
 
 LEFT, RIGHT, POINTS = 62, 14, 200
 PALETTE = ("#2f6fd0", "#d0592f", "#2f9a5a", "#8a4fc4", "#b5892a", "#2a9fb5", "#c43f78", "#6b7480")
+_SLACK = 1e-9  # of divisions of floats that should come out even
 Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]
 
 
@@ -88,8 +89,8 @@ def ticks(low: float, high: float, about: int) -> list[float]:
         high = low + (abs(low) or 1.0)
     raw = (high - low) / about
     size = 10 ** math.floor(math.log10(raw))
-    step = next(factor * size for factor in (1, 2, 5, 10) if factor * size >= raw)
-    first, last = math.floor(low / step), math.ceil(high / step)
+    step = next(factor * size for factor in (1, 2, 5, 10) if factor * size >= raw * (1 - _SLACK))
+    first, last = math.floor(low / step + _SLACK), math.ceil(high / step - _SLACK)
     return [round(at * step, 12) for at in range(first, last + 1)]
 
 

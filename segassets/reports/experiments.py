@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,6 +99,8 @@ def write_experiments_report(
     atomic.write_text(out_dir / PAGE, environment().get_template("experiments.html.j2").render(view))
     for name, text in {**plots, **own}.items():
         atomic.write_text(out_dir / f"{name}.svg", text)
+    facts = [{"name": e.name, **e.choices, **e.figures, "on": e.on, "stale": e.stale} for e in ranked]
+    atomic.write_text(out_dir / TABLE, json.dumps(facts, indent=1))
     atomic.write_text(out_dir / MARKDOWN, markdown(ranked, subject, [*own, *plots]))
     rank = None if subject is None or "iou" not in subject.figures else ranked.index(subject) + 1
     return {"experiments": len(ranked), "rank": rank}
