@@ -26,6 +26,7 @@ LayoutName = Literal[
     "ytvis",
     "multiscan",
     "multiscan_decoded",
+    "hololens_rgbd",
     "class_maps",
     "coco_video",
     "roboflow",

@@ -26,6 +26,7 @@ LAYOUTS = {
     "ytvis": "segassets.datasets.ytvis:YtvisLayout",
     "multiscan": "segassets.datasets.multiscan:MultiscanLayout",
     "multiscan_decoded": "segassets.datasets.multiscan_decoded:MultiscanDecodedLayout",
+    "hololens_rgbd": "segassets.datasets.hololens_rgbd:HololensRgbdLayout",
     "class_maps": "segassets.datasets.class_maps:ClassMapsLayout",
     "coco_video": "segassets.datasets.coco_video:CocoVideoLayout",
     "roboflow": "segassets.datasets.roboflow:RoboflowLayout",

@@ -25,7 +25,8 @@ def dataset_for_path(path: str | os.PathLike[str], name: str | None = None) -> D
 
     Known are: a video, a folder of videos, a folder of pictures, a folder of such folders, JPEGImages with or
     without Annotations (DAVIS), COCO, COCO-video or YTVIS (the JSON, or its folder), MultiScan scans raw or
-    decoded, Roboflow's exports, SA-1B, SA-V, and sets of class maps that a configured dataset describes.
+    decoded, colour and depth with poses (hololens_rgbd), Roboflow's exports, SA-1B, SA-V, and sets of class maps
+    that a configured dataset describes.
 
     Args:
         name: name of the dataset; by default made from the path.
@@ -75,6 +76,8 @@ def _of_folder(root: Root) -> dict[str, Any]:
         return {"layout": "multiscan"}
     if any(root.is_folder(posixpath.join(folder, "outputs/color")) for folder in ("", *folders)):
         return {"layout": "multiscan_decoded"}
+    if any(_is_posed(root, folder) for folder in ("", *folders)):
+        return {"layout": "hololens_rgbd"}
     if "JPEGImages" in folders:
         return {"layout": "davis"}
     if any(is_video(file) for file in files):
@@ -89,6 +92,11 @@ def _of_folder(root: Root) -> dict[str, Any]:
         f"SA-V, or label pictures as a dataset of configs/datasets describes them in {root.url}, found "
         f"{len(files)} other files and {len(folders)} folders without any"
     )
+
+
+def _is_posed(root: Root, folder: str) -> bool:
+    names = [posixpath.join(folder, name) for name in ("images", "K.txt", "poses.txt")]
+    return root.is_folder(names[0]) and all(root.is_file(name) for name in names[1:])
 
 
 def _annotation_files(root: Root, files: list[str], folders: list[str]) -> list[str]:

@@ -15,6 +15,7 @@ from segassets.errors import BadInput, MissingInput
 from segassets.media.pictures import write_png
 
 from . import made_json, made_surgery
+from . import test_hololens_rgbd as hololens
 from . import test_multiscan as multiscan
 from .made import SQUARE, coco, write_json, write_pictures, write_video
 from .test_ytvis import document as ytvis_document
@@ -90,6 +91,11 @@ def decoded_scans(root):
     return root
 
 
+def posed_colour_and_depth(root):
+    hololens.make(root)
+    return root
+
+
 def made_by(function, **values):
     def make(root):
         function(root, **values)
@@ -114,6 +120,7 @@ def made_by(function, **values):
         (scan, "multiscan", [""]),
         (scans, "multiscan", ["scene_00000_00"]),
         (decoded_scans, "multiscan_decoded", ["scene_00000_00"]),
+        (posed_colour_and_depth, "hololens_rgbd", ["hall"]),
         (made_by(made_surgery.make_cholecseg8k), "class_maps", ["video01_00080", "video12_15750"]),
         (
             made_by(made_surgery.make_endovis17),
