@@ -75,7 +75,8 @@ class Pinhole:
                 )
             return cls.from_fov(*size, fov_deg)
         try:
-            return cls(*size, *(float(value) for value in values if value is not None))
+            fx, fy, cx, cy = (float(value) for value in values if value is not None)
+            return cls(*size, fx, fy, cx, cy)
         except BadInput as error:
             raise BadInput(f"{where}: {error}") from error
 

@@ -85,7 +85,7 @@ def lift_frame(
     found = masks.on_grid(depth.size_hw, config.stride, where) if masks else FrameMasks([], [])
     rows = np.flatnonzero(keep)
     cloud = PointCloud(
-        xyz=np.take(np.stack(planes, axis=-1).reshape(-1, 3), rows, axis=0),
+        xyz=np.take(np.stack([planes[0], planes[1], planes[2]], axis=-1).reshape(-1, 3), rows, axis=0),
         rgb=np.take(sampled(rgb, depth.size_hw, config.stride).reshape(-1, 3), rows, axis=0),
         frame=np.broadcast_to(np.int32(frame), len(rows)),
         mask_id=np.take(found.labels((keep.shape[0], keep.shape[1])), rows).astype(np.int64),

@@ -14,7 +14,7 @@ from segassets.lifting.depth import Alignment, Depth, DepthMap
 from segassets.lifting.robust_fit import fit_line
 
 _CONTRARY = -0.5  # rank correlation from which a map runs against the depth it claims to be
-_MOST_SHARE_REJECTED = 0.5
+_LEAST_SHARE_LEFT = 0.5
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ def resolve_depth(
     if known is not None:
         return _by_points(found, known, where, align_metric)
     if found.kind == "metric":
-        return Depth(found.values, found.valid, "m", Alignment("none", 1.0, 0.0))
+        return aligned(found, Alignment("none", 1.0, 0.0), where)
     if found.kind == "disparity" and focal_times_baseline is not None:
         if not focal_times_baseline > 0:
             raise BadInput(f"{where}: expected focal length x baseline > 0, found {focal_times_baseline}")
-        return _from_inverse(found, Alignment("baseline", 1 / focal_times_baseline, 0.0), "m", where)
+        return aligned(found, Alignment("baseline", 1 / focal_times_baseline, 0.0), where)
     if range_m is not None:
         return _by_range(found, range_m, where)
     if arbitrary_scale:
@@ -105,9 +105,7 @@ def _by_points(found: DepthMap, known: KnownPoints, where: str, align_metric: bo
         fitted = 1 / target if inverse else target
     residual = float(np.median(np.abs(fitted[used] - z[used]) / z[used]))
     alignment = Alignment("points", scale, shift, given, int(used.sum()), residual)
-    if inverse:
-        return _from_inverse(found, alignment, "m", where)
-    return _from_line(found, alignment, where)
+    return aligned(found, alignment, where)
 
 
 def _refuse_contrary(value: np.ndarray, target: np.ndarray, found: DepthMap, where: str) -> None:
@@ -116,8 +114,8 @@ def _refuse_contrary(value: np.ndarray, target: np.ndarray, found: DepthMap, whe
         return
     if np.ptp(value) == 0 or np.ptp(target) == 0:
         return
-    ranks = [np.argsort(np.argsort(part)).astype(np.float64) for part in (value, target)]
-    agreement = float(np.corrcoef(*ranks)[0, 1])
+    first, second = (np.argsort(np.argsort(part)).astype(np.float64) for part in (value, target))
+    agreement = float(np.corrcoef(first, second)[0, 1])
     if agreement < _CONTRARY:
         other = "inverse depth or disparity" if found.kind == "metric" else "depth"
         raise BadInput(
@@ -135,7 +133,7 @@ def _by_range(found: DepthMap, range_m: tuple[float, float], where: str) -> Dept
     if high - low <= 1e-12 * max(abs(low), abs(high), 1e-12):
         raise BadInput(f"{where}: expected a map with near and far pixels, found a constant one ({low:g})")
     scale = (1 / near - 1 / far) / (high - low)
-    return _from_inverse(found, Alignment("range", scale, 1 / far - scale * low), "m", where)
+    return aligned(found, Alignment("range", scale, 1 / far - scale * low), where)
 
 
 def _arbitrary(found: DepthMap, where: str) -> Depth:
@@ -149,30 +147,31 @@ def _arbitrary(found: DepthMap, where: str) -> Depth:
     else:
         scale, shift = 1 / (high - low), 0.05 - low / (high - low)
     middle = float(np.median(1 / (scale * values + shift)))
-    return _from_inverse(found, Alignment("arbitrary", scale * middle, shift * middle), "arbitrary", where)
+    return aligned(found, Alignment("arbitrary", scale * middle, shift * middle), where)
 
 
-def _from_inverse(found: DepthMap, alignment: Alignment, unit: str, where: str) -> Depth:
-    inverse = found.values * np.float32(alignment.scale) + np.float32(alignment.shift)
-    return _kept(inverse, found, alignment, unit, where, invert=True)
+def aligned(found: DepthMap, alignment: Alignment, where: str) -> Depth:
+    """Depth of a map whose alignment is known: z or 1/z = scale x value + shift.
 
+    Pixels that come to lie at or behind the camera, or at infinity, become invalid.
 
-def _from_line(found: DepthMap, alignment: Alignment, where: str) -> Depth:
-    z = found.values * np.float32(alignment.scale) + np.float32(alignment.shift)
-    return _kept(z, found, alignment, "m", where, invert=False)
-
-
-def _kept(
-    numbers: np.ndarray, found: DepthMap, alignment: Alignment, unit: str, where: str, invert: bool
-) -> Depth:
-    """Pixels that come to lie at or behind the camera, or at infinity, become invalid."""
+    Raises:
+        BadInput: that is more than half of them.
+    """
+    unit = "arbitrary" if alignment.method == "arbitrary" else "m"
+    if found.kind == "metric" and (alignment.scale, alignment.shift) == (1, 0):
+        return Depth(found.values, found.valid, unit, alignment)
+    numbers = found.values * np.float32(alignment.scale) + np.float32(alignment.shift)
     valid = found.valid & (numbers > 1e-6)
-    if valid.sum() < _MOST_SHARE_REJECTED * found.valid.sum():
+    if valid.sum() < _LEAST_SHARE_LEFT * found.valid.sum():
         raise BadInput(
             f"{where}: with scale {alignment.scale:.3g} and shift {alignment.shift:.3g} only {int(valid.sum())} "
             f"of {int(found.valid.sum())} pixels lie in front of the camera; check the kind of depth and the "
             "known points"
         )
     z = np.zeros_like(numbers)
-    np.divide(1, numbers, out=z, where=valid) if invert else np.copyto(z, numbers, where=valid)
+    if found.kind == "metric":
+        np.copyto(z, numbers, where=valid)
+    else:
+        np.divide(1, numbers, out=z, where=valid)
     return Depth(z, valid, unit, alignment)

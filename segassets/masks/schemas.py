@@ -103,3 +103,32 @@ CLIPS = pa.schema(
         _field("late_objects", pa.list_(pa.int64()), "objects that appear on a later one"),
     ]
 )
+
+DEPTH_MAPS = pa.schema(
+    [
+        _field("scene", pa.string(), "scene key"),
+        _field("frame", pa.int32(), "index in the selection, from 0"),
+        _field("source_frame", pa.int32(), "index in the whole footage, from 0"),
+        _field("height", pa.int32(), "pixels of the map, which may be smaller than the picture"),
+        _field("width", pa.int32(), "pixels of the map"),
+        _field("kind", pa.string(), "metric, relative_inverse (1/z up to scale and shift) or disparity"),
+        _field("unit", pa.string(), "of the stored values: m, none or px"),
+        _field("invalid_rule", pa.string(), "which values are no depth"),
+        _field("valid_px", pa.int64(), "pixels with depth"),
+        _field("source", pa.string(), "sensor, or the name of the model"),
+        _field(
+            "method", pa.string(), "how scale and shift were found: none, points, range, baseline, arbitrary"
+        ),
+        _field(
+            "depth_unit",
+            pa.string(),
+            "of the depth they give: m or arbitrary; none when not aligned",
+            null=True,
+        ),
+        _field("scale", pa.float64(), "z = scale x value + shift for metric maps, else 1/z", null=True),
+        _field("shift", pa.float64(), "see scale", null=True),
+        _field("points_given", pa.int32(), "known points", null=True),
+        _field("points_used", pa.int32(), "those that are no outliers", null=True),
+        _field("residual", pa.float64(), "median of |z - z known| / z known over the points used", null=True),
+    ]
+)
