@@ -26,6 +26,7 @@ MEASURED_BY = {
     "threshold_search": "threshold_search",
     "clip_loading": "clip_loading",
     "vis_ap": "vis_ap",
+    "maskcut_eigen": "maskcut",
     "lift": "lift",
     "loader_share": "loader_share",
 }
