@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import typer.main
 
-from segassets.assets.graph import SCENE_ASSETS
+from segassets.assets.graph import ASKED_ASSETS, SCENE_ASSETS
 from segassets.cli.app import app
 from segassets.config.load import OTHER_VARIABLES, PREFIX, SHORT_NAMES, override_layer
 from segassets.config.settings import Settings
+from segassets.datasets.config import DatasetConfig, list_datasets
+from segassets.datasets.layouts import LAYOUTS, layout_class
 from segassets.errors import BadConfig
 from segassets.exports.registry import FORMATS
+from segassets.learning.experiment import Experiment, list_experiments, load_experiment
 from segassets.masks.schemas import FRAMES, MASKS, TRACKS
+from segassets.models.registry import list_models
+from segassets.models.trained import is_reference
+from segassets.strict import section_at
 from segassets_tests import doc_tables
 from segassets_tests.doc_tables import DOCS, FORMATS_PAGE
 from segassets_tests.made_scene import SCENE, make_store
@@ -23,8 +30,9 @@ from segassets_tests.made_scene import SCENE, make_store
 REPO = DOCS.parent
 PAGES = sorted(DOCS.glob("*.md"))
 
-# Every option and output of My3DIS: each must stand in the first column of a row.
-MY3DIS = """
+# Every option and output of a system: each must stand in the first column of a row of its part.
+SYSTEMS = {
+    "My3DIS": """
 --levels --frames --min-area --stability --ssam-freq --sam2-max-propagate --iou-threshold --box-long-tail --box-all
 --experiment-tag --sam-ckpt --sam2-cfg --sam2-ckpt --semantic-env --sam2-env --no-timestamp --dry-run run_pid_map.tsv
 generate_candidates --data-path --fill-area --add-gaps --persist-raw --skip-filtering --downscale-masks
@@ -41,18 +49,52 @@ comparison_sampling report.enabled report.name max_width record_timings timing_o
 manifest.json chunk_ candidates.json filtered.json video_segments object_segments comparison tree.json relations.csv
 instance_map.npy selected_frames workflow_summary.json stage_timings.json environment_snapshot.json
 workflow_history.csv report.md check.md configs/scenes scene_index.json packed_bits
-""".split()  # noqa: SIM905
+""",
+    "SAM2 Video Training": """
+train.py --config-name=config --config-name=best dice_loss_only combo/endovis18 data=cholecseg8k data=endovis17
+loss=focal_main loss=dice_main loss=equal loss.focal_gamma +wandb=null multi_gpu_train.sh trainer.devices=4
+trainer.strategy=ddp trainer.accelerator baseline_eval.py data.val_path= output_dir= eval.threshold=0.35
+multi_baseline_eval.py --filter grid_search_threshold.py --config-path --output-dir generate_combo_yamls.py --datasets
+--prompt-types baseline_utils.py notebooks convert_endovis_to_coco.py --input-dir --output-file --image-root labels.json
+apply_morphological_opening.py --input-json --output-json --kernel-size update_is_det_keyframe seed log_level
+model.checkpoint_path model.config_path fintuned_model_path trainable_modules model.image_size model.prompt_type
+forward_backbone_per_frame_for_eval use_activation_checkpoint random_init_memory_modules num_pos_points num_neg_points
+include_center loss.type bce gt_stride bce_logit_temperature multistep_logit_temperature weight_dict.loss_mask loss_dice
+loss_iou loss_class supervise_all_iou iou_use_l1_loss pred_obj_scores focal_gamma_obj_score focal_alpha_obj_score
+optimizer.lr weight_decay betas eps amsgrad cosine warmup_steps num_cycles warmup_epochs warmup_start_lr warmup_factor
+trainer.precision max_epochs gradient_clip_val accumulate_grad_batches val_check_interval ModelCheckpoint val/total_loss
+LearningRateMonitor ModelSummary wandb visualization data.train_path data.val_path eval.prompt_type eval.clip_length
+eval.variable_cats eval.num_points eval.num_neg_points eval.include_center eval.noised_prompt eval.noise_intensity
+eval.bbox_noise_type eval.grid_spacing eval.save_video_list eval.log_per_category exclude_background configs/config.yaml
+configs/data configs/losses configs/combo configs/sam2 outputs/ video_id order_in_video predict.json eval.pkl
+metrics.json npz meta.json best_threshold.json mIoU CenterCrop
+""",
+    "Floorplan SAM2": """
+conda submitit tensordict fvcore pycocotools notebooks nvitop ipykernel is_available get_device_name download_ckpts.sh
+floorplan_datasets Set1 Set2 COCO_dataset SAM_dataset image_id file_name bbox area segmentation predicted_iou
+stability_score crop_box point_coords counts size [2311] [061] values SA-V training/train.py Set1_finetune.yaml
+Set2_finetune.yaml --use-cluster .. 347 207 TorchTrainMixedDataset batch_sizes dataset_prob RandomUniformSampler
+num_frames max_num_objects reverse_time_prob SA1BRawDataset VOSDataset pin_memory tensorboard --bind_all --logdir
+""",
+}
+NEEDED = [(system, name) for system, names in SYSTEMS.items() for name in names.split()]
 
 
 def rows(page: str) -> list[list[str]]:
     """Cells of every table row of the page, headings left out."""
-    lines = [line for line in page.splitlines() if line.startswith("|") and not line.startswith("|---")]
-    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
-    return [row for row in cells if row[0] not in ("My3DIS", "asset")]
+    lines = [*page.splitlines(), ""]
+    found = [
+        line
+        for line, below in pairwise(lines)
+        if line.startswith("|") and not line.startswith("|---") and not below.startswith("|---")
+    ]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in found]
 
 
-def coming_from() -> list[list[str]]:
-    return rows((DOCS / "coming-from.md").read_text("utf-8"))
+def coming_from(system: str = "") -> list[list[str]]:
+    """Rows of one system's part of the page, or of all."""
+    page = (DOCS / "coming-from.md").read_text("utf-8")
+    return rows(page.partition(f"\n## {system}\n")[2].split("\n## ")[0] if system else page)
 
 
 @cache
@@ -74,6 +116,36 @@ def command_exists(words: list[str]) -> bool:
     return True
 
 
+def training_command_exists(words: list[str]) -> bool:
+    """`train`, `evaluate` or `thresholds` with names of experiments or models, and overrides."""
+    known = {*list_experiments(), *list_models()}
+    given = [word for word in words[1:] if not word.startswith("-")]
+    return command_exists(words) and all(
+        experiment_key_exists(word) if "=" in word else word in known or is_reference(word) for word in given
+    )
+
+
+def experiment_key_exists(text: str) -> bool:
+    """`loss.mask`, `data.train.*.frames=1`; a value must be a valid one."""
+    name, equals, _ = text.partition("=")
+    *path, last = name.replace("*", "0").split(".")
+    section = section_at(Experiment, path)
+    if section is None or last not in section.model_fields:
+        return False
+    try:
+        load_experiment("rooms_minute", [text] if equals else [])
+    except BadConfig:
+        return False
+    return True
+
+
+def of_a_dataset(name: str) -> bool:
+    """A dataset, a layout, a key of a dataset's file or an option of a layout."""
+    if name in {*LAYOUTS, *list_datasets(), *DatasetConfig.model_fields}:
+        return True
+    return any(name in layout_class(layout).options_type.model_fields for layout in LAYOUTS)
+
+
 def setting_exists(text: str) -> bool:
     key, _, value = text.partition("=")
     if key in {*Settings.model_fields, *SHORT_NAMES}:
@@ -88,7 +160,11 @@ def setting_exists(text: str) -> bool:
 def exists(name: str) -> bool:
     """Whether a name of the second column stands for something that is there."""
     if name.startswith("segassets "):
-        return command_exists(name.split()[1:])
+        words = name.split()[1:]
+        trains = words[0] in ("train", "evaluate", "thresholds")
+        return training_command_exists(words) if trains else command_exists(words)
+    if name.startswith("make "):
+        return f"\n{name[5:]}:" in (REPO / "Makefile").read_text("utf-8")
     if name.startswith("--"):
         return command_exists(["run", name])
     if name.startswith(PREFIX):
@@ -96,9 +172,11 @@ def exists(name: str) -> bool:
         return rest in OTHER_VARIABLES or setting_exists(rest.lower().replace("__", "."))
     if name.startswith("configs/"):
         return (REPO / name).exists()
-    if re.search(r"\.(json|jsonl|parquet|csv|md|html)$", name):
+    if re.search(r"\.(json|jsonl|parquet|csv|md|html|pt|yaml)$", name):
         return re.search(rf"[\"'/`]{re.escape(name)}[\"'`]", source()) is not None
-    if name in {asset.name for asset in SCENE_ASSETS} or name in FORMATS:
+    if name in {asset.name for asset in (*SCENE_ASSETS, *ASKED_ASSETS)} or name in FORMATS:
+        return True
+    if of_a_dataset(name) or experiment_key_exists(name):
         return True
     if name in {*FRAMES.names, *MASKS.names, *TRACKS.names}:
         return True
@@ -108,7 +186,7 @@ def exists(name: str) -> bool:
 
 
 @pytest.mark.parametrize("row", coming_from(), ids=lambda row: row[0][:40])
-def test_names_given_to_my3dis_users_exist(row: list[str]) -> None:
+def test_names_given_to_users_of_other_systems_exist(row: list[str]) -> None:
     assert len(row) == 3
     names = re.findall(r"`([^`]+)`", row[1])
     assert names or row[1] == "left out"
@@ -125,13 +203,20 @@ def test_the_check_of_names_can_fail() -> None:
         "tracking.fly",
         "fly.json",
         "fly",
+        "segassets train fly",
+        "segassets evaluate --fly",
+        "loss.fly",
+        "loss.preset=fly",
+        "data.train.*.fly",
+        "configs/fly/",
+        "make fly",
     )
     assert [name for name in wrong if exists(name)] == []
 
 
-@pytest.mark.parametrize("name", MY3DIS)
-def test_every_option_and_output_of_my3dis_has_a_row(name: str) -> None:
-    assert any(name in row[0] for row in coming_from())
+@pytest.mark.parametrize(("system", "name"), NEEDED)
+def test_every_option_and_output_of_another_system_has_a_row(system: str, name: str) -> None:
+    assert any(name in row[0] for row in coming_from(system))
 
 
 def test_tables_of_formats_follow_the_code() -> None:
