@@ -11,7 +11,9 @@ import pyarrow as pa
 from segassets.config.listing import markdown as settings_table
 from segassets.config.settings import Settings
 from segassets.datasets.layouts import LAYOUTS, layout_class
+from segassets.evaluation.items import ITEMS
 from segassets.exports.registry import FORMATS
+from segassets.learning import curves
 from segassets.learning.clip_config import ClipData
 from segassets.learning.experiment import Experiment
 from segassets.masks import schemas
@@ -22,6 +24,10 @@ CONFIGURATION_PAGE = DOCS / "configuration.md"
 TRAINING_PAGE = DOCS / "training.md"
 PAGES = (FORMATS_PAGE, CONFIGURATION_PAGE, TRAINING_PAGE)
 CONFIGURATIONS = {"run": Settings, "experiment": Experiment, "clips": ClipData}
+SCHEMAS = {name: value for name, value in vars(schemas).items() if isinstance(value, pa.Schema)} | {
+    "ITEMS": ITEMS,
+    "CURVES": curves.SCHEMA,
+}
 _BLOCK = re.compile(r"(<!-- (schema|options|settings): (\w+) -->\n).*?(<!-- end -->)", re.S)
 
 
@@ -61,7 +67,7 @@ def expected(kind: str, name: str) -> str:
     if kind == "settings":
         return settings_table(CONFIGURATIONS[name]) + "\n"
     if kind == "schema":
-        return schema_table(getattr(schemas, name))
+        return schema_table(SCHEMAS[name])
     model = (
         FORMATS[name].options if name in FORMATS else layout_class(name.removeprefix("layout_")).options_type
     )
@@ -70,7 +76,7 @@ def expected(kind: str, name: str) -> str:
 
 def wanted_blocks() -> set[tuple[str, str]]:
     """Every block the page must have."""
-    tables = {("schema", name) for name, value in vars(schemas).items() if isinstance(value, pa.Schema)}
+    tables = {("schema", name) for name in SCHEMAS}
     layouts = {("options", f"layout_{name}") for name in LAYOUTS}
     return tables | layouts | {("options", name) for name in FORMATS}
 

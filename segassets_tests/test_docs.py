@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +18,11 @@ from segassets.config.settings import Settings
 from segassets.datasets.config import DatasetConfig, list_datasets
 from segassets.datasets.layouts import LAYOUTS, layout_class
 from segassets.errors import BadConfig
+from segassets.evaluation.checkpoint import METRICS_FILE, METRICS_JSON, RECORD_FILE
+from segassets.evaluation.thresholds import ThresholdSearch
+from segassets.evaluation.writing import ITEMS_FILE, PREDICT_FILE, PREDICTIONS_FILE
 from segassets.exports.registry import FORMATS
+from segassets.learning import checkpoint_folder
 from segassets.learning.experiment import Experiment, list_experiments, load_experiment
 from segassets.masks.schemas import FRAMES, MASKS, TRACKS
 from segassets.models.registry import list_models
@@ -94,7 +99,7 @@ def rows(page: str) -> list[list[str]]:
 def coming_from(system: str = "") -> list[list[str]]:
     """Rows of one system's part of the page, or of all."""
     page = (DOCS / "coming-from.md").read_text("utf-8")
-    return rows(page.partition(f"\n## {system}\n")[2].split("\n## ")[0] if system else page)
+    return rows(part(page, system) if system else page)
 
 
 @cache
@@ -222,15 +227,36 @@ def test_every_option_and_output_of_another_system_has_a_row(system: str, name: 
 def test_tables_of_formats_follow_the_code() -> None:
     page = FORMATS_PAGE.read_text("utf-8")
     assert doc_tables.blocks(page) == doc_tables.wanted_blocks()
-    assert page == doc_tables.rewritten(page), "run: python -m segassets_tests.doc_tables"
+    for path in doc_tables.PAGES:
+        page = path.read_text("utf-8")
+        assert page == doc_tables.rewritten(page), f"{path.name}; run: python -m segassets_tests.doc_tables"
+
+
+def part(page: str, title: str) -> str:
+    """What stands under a heading of the second order."""
+    return page.partition(f"\n## {title}\n")[2].split("\n## ")[0]
 
 
 def test_assets_and_files_of_formats_exist() -> None:
     page = FORMATS_PAGE.read_text("utf-8").split("## FRAMES")[0]
-    assets = [row[0].strip("`") for row in rows(page)]
-    assert assets == [asset.name for asset in SCENE_ASSETS]
+    assets = [name for row in rows(page) for name in re.findall(r"`(\w+)`", row[0])]
+    assert sorted(assets) == sorted(asset.name for asset in (*SCENE_ASSETS, *ASKED_ASSETS))
     files = re.findall(r"`([\w/]+\.(?:json|parquet|html|md))`", page)
     assert [name for name in files if not exists(name)] == []
+
+
+def test_what_formats_says_of_checkpoints_and_evaluations_is_there() -> None:
+    page = FORMATS_PAGE.read_text("utf-8")
+    folder, evaluation = part(page, "Checkpoint folders"), part(page, "Evaluations")
+    for names, text in (
+        ((checkpoint_folder.LAST, checkpoint_folder.MODEL, checkpoint_folder.EXPERIMENT), folder),
+        ((checkpoint_folder.RECORD, checkpoint_folder.CURVES, "best-<step>.pt", "tensorboard/"), folder),
+        ((METRICS_FILE, METRICS_JSON, RECORD_FILE), evaluation),
+        ((ITEMS_FILE, PREDICTIONS_FILE, PREDICT_FILE), evaluation),
+    ):
+        assert [name for name in names if [row[0] for row in rows(text)].count(f"`{name}`") != 1] == []
+    keys = [field.name for field in fields(ThresholdSearch)]
+    assert [key for key in keys if f"`{key}`" not in evaluation] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)

@@ -72,7 +72,7 @@ def text(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return "[" + ", ".join(text(item) for item in value) + "]"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {text(item)}" for key, item in value.items()) + "}"
@@ -90,6 +90,8 @@ def _word(kind: Any) -> str:
         return str(choices[0]) if len(choices) == 1 else "one of " + ", ".join(map(str, choices))
     if get_origin(kind) is list:
         arms = union_arms(get_args(kind)[0])
+        if all(get_origin(arm) is Literal for arm in arms):
+            return "some of " + ", ".join(str(choice) for arm in arms for choice in get_args(arm))
         return (
             "list of sections"
             if any(map(_is_model, arms))
@@ -97,6 +99,8 @@ def _word(kind: Any) -> str:
         )
     if get_origin(kind) is dict:
         return "keys and values"
+    if get_origin(kind) is tuple:
+        return f"[{', '.join(map(_word, get_args(kind)))}]"
     if _is_model(kind):
         return "{" + ", ".join(kind.model_fields) + "}"
     names = {bool: "true or false", int: "whole number", float: "number", str: "text", type(None): "null"}
