@@ -1,0 +1,80 @@
+"""A scene lifted frame by frame: pictures, depth, masks and cameras brought together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segassets.datasets.depth import DepthSource
+from segassets.datasets.frames import FrameSource
+from segassets.geometry.cameras import Pinhole
+from segassets.lifting.config import LiftConfig
+from segassets.lifting.depth import Depth, DepthMap, depth_map
+from segassets.lifting.frame import FrameLift, lift_frame
+from segassets.lifting.masks import FrameMasks
+from segassets.lifting.resolve import KnownPoints, resolve_depth
+
+
+def sensor_maps(
+    table: pa.Table, root: str, frames: Iterable[int] | None = None, max_m: float | None = None
+) -> Iterator[tuple[int, DepthMap]]:
+    """Yields (frame, metric map) of the frames that a sensor measured, in order of time.
+
+    Args:
+        max_m: the sensor's range; depth beyond is invalid.
+    """
+    for frame, metres in DepthSource(table, root).iterate(frames):
+        yield frame, depth_map(metres, "metric", max_m=max_m, source="sensor")
+
+
+def resolve_for(found: DepthMap, config: LiftConfig, where: str, known: KnownPoints | None = None) -> Depth:
+    """Depth of a map as the configuration allows; see `resolve_depth`."""
+    return resolve_depth(
+        found, where, arbitrary_scale=config.arbitrary_scale, range_m=config.depth_range_m, known=known
+    )
+
+
+def lift_scene(
+    source: FrameSource,
+    depths: Iterable[tuple[int, Depth]],
+    masks: pa.Table | None,
+    config: LiftConfig,
+    name: str = "mask_id",
+) -> Iterator[tuple[int, FrameLift]]:
+    """Yields (frame, its lift) for every frame with depth.
+
+    Points of all frames share the world's axes when every frame of the scene has a pose and depth is in
+    metres; otherwise they stay in their own camera's.
+
+    Args:
+        masks: schema MASKS, of this scene; None for points alone.
+        name: the column that names masks: mask_id, or track_id, the same object having the same id everywhere.
+
+    Raises:
+        BadInput: see `lift_frame` and `Pinhole.of_frame`; names scene and frame.
+    """
+    rows = source.table.to_pylist()
+    posed = all(row["camera_to_world"] is not None for row in rows)
+    for frame, depth in depths:
+        row = rows[frame]
+        yield (
+            frame,
+            lift_frame(
+                source.read(frame),
+                depth,
+                Pinhole.of_frame(row, config.fov_deg),
+                config,
+                masks=None if masks is None else _masks_of(masks, frame, name),
+                camera_to_world=row["camera_to_world"] if posed and depth.unit == "m" else None,
+                frame=frame,
+                where=f"scene {source.scene}, frame {frame}",
+            ),
+        )
+
+
+def _masks_of(masks: pa.Table, frame: int, name: str) -> FrameMasks:
+    """Masks of a frame; rows without an identity (track_id 0) are no objects."""
+    own = masks.filter(pc.equal(masks.column("frame"), frame))
+    return FrameMasks.of_rows((row for row in own.to_pylist() if row[name] > 0), name)
