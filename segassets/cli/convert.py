@@ -7,12 +7,16 @@ from typing import Any
 
 import typer
 
+from segassets.cli import convert_tubes
 from segassets.cli.show import print_json, print_table
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Annotation files of others to what their readers expect: COCO-video, SA-1B, run lengths.",
+    help="Annotation files of others to what their readers expect: COCO-video, SA-1B, YTVIS, run lengths.",
 )
+app.command()(convert_tubes.videocutler)
+app.command("class-agnostic")(convert_tubes.class_agnostic)
+app.command()(convert_tubes.attribute)
 
 _JSON = typer.Option(False, "--json", help="What was done, as JSON.")
 _IMAGE_ROOT = typer.Option(

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from segassets.errors import BadInput
 from segassets.masks import rle
+from segassets.masks.table import MaskRows
 
 CROWD_SOURCE = "annotation_crowd"
 
@@ -165,3 +166,28 @@ def tubes_of_table(
         height, width, [tubes[track] for track in ids], np.array(ids, np.int64), np.array(categories, np.int64),
         np.array(scores, np.float64), np.array(crowd, bool),
     )  # fmt: skip
+
+
+def table_of_tubes(
+    scene: str, tubes: Tubes, source_frames: Sequence[int], source: str, *, scored: bool = True
+) -> pa.Table:
+    """Tubes as a table of schema MASKS, frame by frame; a tube's id becomes its track id.
+
+    Args:
+        source_frames: number of each frame in the whole footage.
+        scored: false where the tubes' scores are not known: the table's are null then.
+
+    Raises:
+        BadInput: a tube's id is below 1, which means "no identity" in a table.
+    """
+    if len(tubes) and tubes.ids.min() < 1:
+        raise BadInput(f"expected tubes with ids from 1, found {tubes.ids.min()}")
+    rows = MaskRows(scene)
+    for frame, (members, texts, _) in sorted(tubes.by_frame.items()):
+        for at, counts in zip(members, texts, strict=True):
+            rows.add(
+                frame=frame, source_frame=source_frames[frame], height=tubes.height, width=tubes.width,
+                rle_counts=counts, source=CROWD_SOURCE if tubes.crowd[at] else source, track_id=int(tubes.ids[at]),
+                category_id=int(tubes.categories[at]), score=float(tubes.scores[at]) if scored else None,
+            )  # fmt: skip
+    return rows.to_table()
