@@ -16,6 +16,7 @@ from segassets.cli.app import app
 from segassets.config.load import OTHER_VARIABLES, PREFIX, SHORT_NAMES, override_layer
 from segassets.config.settings import Settings
 from segassets.datasets.config import DatasetConfig, list_datasets
+from segassets.datasets.label_table import LabelTable
 from segassets.datasets.layouts import LAYOUTS, layout_class
 from segassets.errors import BadConfig
 from segassets.evaluation.checkpoint import METRICS_FILE, METRICS_JSON, RECORD_FILE
@@ -24,10 +25,12 @@ from segassets.evaluation.writing import ITEMS_FILE, PREDICT_FILE, PREDICTIONS_F
 from segassets.exports.registry import FORMATS
 from segassets.learning import checkpoint_folder
 from segassets.learning.experiment import Experiment, list_experiments, load_experiment
+from segassets.learning.presets import LOSS_PRESETS
 from segassets.masks.schemas import FRAMES, MASKS, TRACKS
 from segassets.models.registry import list_models
 from segassets.models.trained import is_reference
-from segassets.strict import section_at
+from segassets.strict import parse, section_at
+from segassets.yaml_files import parse_yaml
 from segassets_tests import doc_tables
 from segassets_tests.doc_tables import DOCS, FORMATS_PAGE
 from segassets_tests.made_scene import SCENE, make_store
@@ -274,9 +277,12 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_commands_in_pages_exist(page: Path) -> None:
-    for line in re.findall(r"^(segassets .*)$", page.read_text("utf-8"), re.M):
+    text = page.read_text("utf-8")
+    for line in re.findall(r"^(segassets .*)$", text, re.M) + re.findall(r"`(segassets [^`]*)`", text):
         words = line.split("#")[0].split()[1:]
-        assert command_exists([word for word in words if re.match(r"^[a-z][a-z0-9-]*$", word)][:2]), line
+        named = [word for word in words if re.match(r"^[a-z][a-z0-9-]*$", word)][:2]
+        assert command_exists(named), line
+        assert [word for word in words if word.startswith("--") and not command_exists([*named, word])] == []
 
 
 @pytest.mark.parametrize(
@@ -298,6 +304,19 @@ _OTHER_NAMES = {
     "SEGASSETS_NIGHTLY_CRON",
     "SEGASSETS_NIGHTLY_TIMEZONE",
 }  # read by segassets.orchestration.automation
+
+
+def test_examples_of_training_are_valid() -> None:
+    page = (DOCS / "training.md").read_text("utf-8")
+    experiment, labels = (
+        parse_yaml(text, "training.md") for text in re.findall(r"```yaml\n(.*?)```", page, re.S)
+    )
+    parse(Experiment, experiment, "training.md")
+    parse(LabelTable, labels, "training.md")
+    presets = [row for row in rows(page) if row[0].strip("`") in LOSS_PRESETS]
+    assert {row[0].strip("`"): tuple(map(float, row[1:4])) for row in presets} == {
+        name: (values["mask"], values["dice"], values["iou"]) for name, values in LOSS_PRESETS.items()
+    }
 
 
 def test_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
