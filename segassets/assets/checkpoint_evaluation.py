@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import pydantic
 from pydantic import Field
 
 from segassets.evaluation.prompts import EvaluationConfig
@@ -54,7 +53,7 @@ class SceneJudging(StrictModel):
 class Judging(StrictModel):
     """A choice and the settings it comes to."""
 
-    choice: pydantic.SerializeAsAny[StrictModel] = Field(description="What is judged on what.")
+    choice: EvaluationChoice | SceneJudging = Field(description="What is judged on what.")
     evaluation: EvaluationConfig = Field(description="How.")
 
 
@@ -75,7 +74,7 @@ def versions_of_data(config: Judging, store: ArtifactStore) -> dict[str, str]:
     from segassets.learning.clip_config import ClipData
     from segassets.learning.data_versions import source_version
 
-    names = config.choice.datasets  # type: ignore[attr-defined]
+    names = config.choice.datasets if isinstance(config.choice, EvaluationChoice) else ()
     return {f"footage of {name}": source_version(ClipData(dataset=name), store) for name in names}
 
 
@@ -106,6 +105,7 @@ def sam2_checkpoint_evaluation(work: Work, config: Judging) -> Made:
 
     folder = work.inputs["sam2_checkpoint"].path
     experiment = stored_experiment(folder)
+    assert isinstance(config.choice, EvaluationChoice)
     scenes, on = experiment_scenes(experiment, config.choice, work.store)
     return evaluate(work, config, folder, experiment, scenes, on)
 
@@ -129,6 +129,7 @@ def sam2_evaluation(work: SceneWork, config: Judging) -> Made:
     from segassets.assets.judged_scenes import own_scene
 
     folder = work.inputs["sam2_scene_checkpoint"].path
+    assert isinstance(config.choice, SceneJudging)
     scene, on = own_scene(work, config.choice.against)
     return evaluate(work, config, folder, stored_experiment(folder), [scene], on)
 
@@ -154,7 +155,7 @@ def evaluate(
     with work.gpu_slot(spec.device) as device:
         scores = _scores(work, spec, device, scenes, config.evaluation, work.out)
         numbers: dict[str, Any] = {name: scores.figures[name] for name in SHOWN if name in scores.figures}
-        if config.choice.beside_start:  # type: ignore[attr-defined]
+        if config.choice.beside_start:
             start = load_spec(experiment.model, work.store).model_copy(update={"image_size": spec.image_size})
             begun = _scores(work, start, device, scenes, _figures_only(config.evaluation), work.out / START)
             numbers["iou_start"] = begun.figures.get("iou")

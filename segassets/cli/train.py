@@ -93,9 +93,10 @@ def _scene_graph(asked: Asked, masks: str) -> Graph:
     from segassets.strict import parse
 
     parse(SceneClips, {"masks": masks}, "--masks")
-    values = {"training_clips": {"masks": masks}, "sam2_scene_checkpoint": {"overrides": asked.overrides}}
+    training: dict[str, Any] = {"overrides": asked.overrides}
     if any(text.startswith("trainer.max_steps=") for text in asked.overrides):
-        values["sam2_scene_checkpoint"]["steps"] = None  # type: ignore[assignment]
+        training["steps"] = None
+    values = {"training_clips": {"masks": masks}, "sam2_scene_checkpoint": training}
     tracks = frozenset({"sam2_tracks"} if masks == "sam2_tracks" else ())
     footage = () if tracks else SCENE_ASSETS[:2]
     stored = frozenset({"frames", *tracks}) if tracks else frozenset()

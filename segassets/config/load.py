@@ -126,9 +126,8 @@ def model_layer(name: str, values: Mapping[str, Any] | None = None) -> Layer:
 
 def _settings_of_trained(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
     defaults = {key: Settings.model_fields[key].default for key in ("output_root", "name", "tag")}
-    place = Settings.model_construct(
-        **{key: str(values.get(key, default)) for key, default in defaults.items()}
-    )
+    where: dict[str, Any] = {key: str(values.get(key, default)) for key, default in defaults.items()}
+    place = Settings.model_construct(**where)
     try:
         return load_spec(name, ArtifactStore(place.root, place.tag)).settings
     except SegassetsError:

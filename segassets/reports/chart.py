@@ -64,7 +64,7 @@ def bars(rows: Sequence[tuple[str, float, Mapping[str, float]]], *, label: str, 
     left, tall = 250.0, 22.0
     bottom = 10 + tall * len(rows)
     to_x = svg.Scale(0.0, 1.0, left, width - 54)
-    parts = []
+    parts: list[str] = []
     for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
         x = to_x(tick)
         parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="6" y2="{bottom:g}"/>')
@@ -125,7 +125,8 @@ def _across(y: float, tick: float, width: float) -> list[str]:
 
 def _legend(names: Sequence[str], y: float, width: float) -> list[str]:
     """Names with their colours in one row, as many as fit."""
-    parts, x = [], float(LEFT)
+    parts: list[str] = []
+    x = float(LEFT)
     for at, name in enumerate(names):
         needed = 26 + 6.6 * len(name)
         if x + needed > width - RIGHT - 40 and at < len(names) - 1:

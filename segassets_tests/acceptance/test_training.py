@@ -12,8 +12,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from dagster import AssetKey, DagsterInstance
 
+from segassets.assets.graph import EXPERIMENT_ASSETS
 from segassets.configs_dir import configs_dir
+from segassets.orchestration.partitions import EXPERIMENT as EXPERIMENTS
+from segassets.orchestration.partitions import register
+from segassets_tests.servers import ask, servers, wait_for
+from segassets_tests.training_deployment import add_experiment, make_training_deployment
 
 STEPS = 8
 EXPERIMENT = f"""name: NAME
@@ -146,3 +152,30 @@ def test_stopped_training_is_recorded_and_dagsters_own_command_goes_on(deploymen
     assert loss_steps(artifact(deployment, "sam2_checkpoint", "rooms-other")) == list(range(1, STEPS + 1))
     compared = segassets(deployment, "experiments", "compare", "--page", "page")
     assert "rooms-other" in compared and (deployment / "page" / "report.html").is_file()
+
+
+LAUNCH = """
+mutation ($assets: [AssetKeyInput!], $partitions: [String!]) {
+  launchPartitionBackfill(backfillParams: {assetSelection: $assets, partitionNames: $partitions}) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}"""
+
+
+@pytest.mark.timeout(900)
+def test_a_backfill_over_experiments(tmp_path):
+    """As from the UI's dialog: two experiments, each trained and evaluated in runs of their own."""
+    made = make_training_deployment(tmp_path / "deployment")
+    names = ["shapes", add_experiment(made, "shapes-longer", steps=5).stem]
+    with servers(made) as address, DagsterInstance.from_config(str(made.home)) as instance:
+        register(instance, EXPERIMENTS, names)
+        assets = [{"path": [asset.name]} for asset in EXPERIMENT_ASSETS[:2]]
+        told = ask(address, LAUNCH, assets=assets, partitions=names)["launchPartitionBackfill"]
+        assert told["__typename"] == "LaunchBackfillSuccess", told
+        last = AssetKey(EXPERIMENT_ASSETS[1].name)
+        wait_for(lambda: instance.get_materialized_partitions(last) == set(names), 600, "two evaluations")
+        event = instance.get_latest_materialization_event(AssetKey("sam2_checkpoint"))
+        metadata = event.asset_materialization.metadata
+        assert "loss_curve" in metadata and metadata["steps"].value in (4, 5)
