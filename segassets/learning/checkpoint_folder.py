@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from segassets.errors import BadInput, MissingInput, StaleInput
+from segassets.models.spec import FileSource, ModelSpec
 from segassets.storage.atomic import write_text
 
 LAST, MODEL, EXPERIMENT, RECORD, CURVES = (
@@ -135,6 +136,26 @@ def write_record(
         "files": {name: sha256_of(folder / name) for name in files},
     }
     write_text(folder / RECORD, json.dumps(record, indent=1, sort_keys=True) + "\n")
+
+
+def model_file(spec: ModelSpec, experiment: str, image_size: int, checkpoint: Path) -> str:
+    """A ModelSpec, as YAML, that loads a checkpoint beside it.
+
+    Args:
+        spec: of the model the training started from.
+        experiment: its name.
+    """
+    made = spec.model_copy(
+        update={
+            "name": Path(MODEL).stem,
+            "description": f"{spec.name} trained by experiment {experiment}; SHA-256 {sha256_of(checkpoint)}",
+            "source": FileSource(kind="file", path=f"./{checkpoint.name}"),
+            "image_size": image_size,
+            # one found for other weights says nothing here
+            "threshold": ModelSpec.model_fields["threshold"].default,
+        }
+    )
+    return to_yaml(made.model_dump(mode="json", exclude_none=True))
 
 
 def software_versions() -> dict[str, str]:

@@ -11,16 +11,11 @@ import torch
 
 from segassets.errors import BadInput, SegassetsError
 from segassets.learning.experiment import Experiment
+from segassets.learning.interrupted import LESS_MEMORY
 from segassets.learning.losses import ClipLoss
 from segassets.learning.network import BatchedVideoDatapoint, PromptedSAM2, learn_only
 from segassets.learning.optim import make_optimizer, schedule_factor
 from segassets.learning.presets import loss_values
-
-_LESS_MEMORY = (
-    "lower data.*.batch_size, data.*.frames, data.*.max_objects, image_size or prompts.correction_clicks, set "
-    "trainer.activation_checkpointing=true or a smaller trainer.precision, or freeze image_encoder "
-    "(modules.trainable); trainer.accumulate keeps the effective batch"
-)
 
 
 class ClipTraining(pl.LightningModule):
@@ -146,12 +141,17 @@ def memory_errors(doing: str) -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         said = (str(error).splitlines() or [type(error).__name__])[0][:160]
-        raise BadInput(f"{doing}: out of memory ({said}); {_LESS_MEMORY}") from error
+        raise BadInput(f"{doing}: out of memory ({said}); {LESS_MEMORY}") from error
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether torch or Python could not get the memory it asked for."""
     words = str(error).lower()
+    said = (
+        "out of memory",
+        "can't allocate memory",
+        "killed by signal: killed",
+    )  # the last of a loading process
     return isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)) or (
-        isinstance(error, RuntimeError) and ("out of memory" in words or "can't allocate memory" in words)
+        isinstance(error, RuntimeError) and any(text in words for text in said)
     )

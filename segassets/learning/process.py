@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from segassets.errors import SegassetsError
-from segassets.learning.checkpoint_folder import EXPERIMENT
 from segassets.learning.experiment import Experiment
 from segassets.models.registry import load_spec
+from segassets.storage.store import ArtifactStore
 from segassets.strict import parse
-from segassets.yaml_files import read_yaml
 
 
 def main(text: str) -> int:
@@ -26,12 +25,12 @@ def main(text: str) -> int:
     try:
         from segassets.learning.run_training import run_training
 
-        path = folder / EXPERIMENT
-        experiment = parse(Experiment, read_yaml(path), str(path))
+        experiment = parse(Experiment, arguments["experiment"], "experiment")
+        root, tag = arguments["store_root"], arguments["tag"]
+        spec = load_spec(experiment.model, ArtifactStore(root, tag) if root else None)
         run_training(
-            experiment, load_spec(experiment.model), folder, store_root=arguments["store_root"],
-            tag=arguments["tag"], progress=_report, resume=arguments["resume"],
-        )  # fmt: skip
+            experiment, spec, folder, store_root=root, tag=tag, progress=_report, resume=arguments["resume"]
+        )
     except SegassetsError as error:
         _say({"error": type(error).__name__, "message": str(error)})
         os._exit(1)  # the others may wait for this one: no farewells

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from segassets.learning.checkpoint_folder import LAST, MODEL, write_record
+from segassets.learning.checkpoint_folder import LAST, MODEL, model_file, write_record
 from segassets.learning.checkpoints import parameters_of, read_checkpoint, save_checkpoint
 from segassets.learning.curves import Curves, make_loggers
 from segassets.learning.experiment import Experiment
@@ -20,7 +20,6 @@ from segassets.learning.promptable_loop import Loop, make_optimizer, wait_for_cl
 from segassets.learning.promptable_start import align_prompts_with_places
 from segassets.learning.render_rooms import render_clips
 from segassets.learning.room_clips import ClipPool
-from segassets.learning.run_training import model_file
 from segassets.models.registry import load_spec
 from segassets.models.sam2.build import network_config
 from segassets.models.sam2.instantiate import instantiate
@@ -63,7 +62,7 @@ def train_from_nothing(experiment: Experiment, folder: Path, progress: Progress,
     for name in (ROOMS, CHECK_ROOMS):
         shutil.rmtree(folder / name, ignore_errors=True)
     spec = load_spec(experiment.model)
-    write_text(folder / MODEL, model_file(spec, experiment, network.image_size, folder / LAST))
+    write_text(folder / MODEL, model_file(spec, experiment.name, network.image_size, folder / LAST))
     figures |= {"steps": float(loop.step), "seconds": loop.elapsed_s}
     figures["parameters"] = float(sum(parameter.numel() for parameter in network.parameters()))
     rooms = config.rooms.model_dump()

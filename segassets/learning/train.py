@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from segassets.learning.checkpoint_folder import (
     to_yaml,
 )
 from segassets.learning.experiment import Experiment
+from segassets.learning.interrupted import word_left
 from segassets.models.registry import load_spec
 from segassets.runtime.progress import Progress
 from segassets.storage.atomic import write_text
+from segassets.storage.store import ArtifactStore
 
 # sections that may differ between the parts of one training; of the trainer, what does not change a step
 _FREE = ("description", "logging", "checkpoints", "evaluation")
@@ -59,7 +62,8 @@ def train_experiment(
     recipe = _RECIPES.get(experiment.recipe)
     if recipe is None:
         raise BadConfig(f"recipe: expected one of {', '.join(_RECIPES)}, found {experiment.recipe!r}")
-    recipe(experiment, folder, store_root, tag, progress or _bar(experiment.name), resume)
+    with word_left(folder) if _is_first_process() else nullcontext():
+        recipe(experiment, folder, store_root, tag, progress or _bar(experiment.name), resume)
     return open_checkpoint(folder)
 
 
@@ -83,19 +87,22 @@ def _train_sam2(
     resume: bool,
 ) -> None:
     """sam2's own network and loss."""
-    spec = load_spec(experiment.model)
-    (folder / RECORD).unlink(missing_ok=True)  # until it has finished again, it has not
-    write_text(folder / EXPERIMENT, to_yaml(experiment.model_dump(mode="json")))
+    spec = load_spec(experiment.model, ArtifactStore(store_root, tag) if store_root else None)
     if experiment.trainer.devices > 1 and "LOCAL_RANK" not in os.environ:
         from segassets.learning.devices import choose_device
         from segassets.learning.launch import launch
 
         choose_device(experiment.trainer)  # refuses more than there are
-        launch(experiment.trainer.devices, folder, store_root, tag, progress, resume)
+        launch(experiment, folder, store_root, tag, progress, resume)
         return
     from segassets.learning.run_training import run_training
 
     run_training(experiment, spec, folder, store_root=store_root, tag=tag, progress=progress, resume=resume)
+
+
+def _is_first_process() -> bool:
+    """Whether this is the training's only process here, or the first of those that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _bar(name: str) -> Progress:

@@ -23,8 +23,12 @@ class MemoryEvents:
 
     def start(self) -> MemoryEvents:
         """Remember the present counters."""
-        self._before = self._read()
+        self._before = self.counters()
         return self
+
+    def counters(self) -> dict[str, int]:
+        """The present counters by name; empty where there is nothing to watch."""
+        return self._read()
 
     def happened(self) -> dict[str, int]:
         """Counters that grew since `start`, and by how much; empty when none did."""

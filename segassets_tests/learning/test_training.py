@@ -184,6 +184,7 @@ def test_another_experiments_folder_is_refused(
     experiment = small(deployment, **changed)
     with pytest.raises(StaleInput, match=f"another {what}.*resume=False"):
         train_experiment(experiment, folder)
+    assert open_checkpoint(folder).figures == trained.figures  # the finished training is as it was
     made = train_experiment(experiment, folder, resume=False, progress=lambda *report: None)
     assert made.figures["steps"] == 8
 
