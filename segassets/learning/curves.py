@@ -19,7 +19,10 @@ SCHEMA = pa.schema(
         pa.field("step", pa.int64(), False, {"doc": "optimizer steps done"}),
         pa.field("metric", pa.string(), False, {"doc": "name, e.g. train/loss, val/iou, learning_rate"}),
         pa.field(
-            "value", pa.float64(), False, {"doc": "mean since the previous point, or over the validation"}
+            "value",
+            pa.float64(),
+            False,
+            {"doc": "mean over the batches of that step, or over the validation"},
         ),
     ]
 )

@@ -67,7 +67,8 @@ class PromptedSAM2(SAM2Train):
         found = super().prepare_prompt_inputs(backbone_out, input, start_frame_idx)
         if not config.correction_clicks:
             found["frames_to_add_correction_pt"] = []
-        with_box = any((p["point_labels"] == 2).any() for p in found["point_inputs_per_frame"].values())
+        drawn = found["point_inputs_per_frame"].get(found["init_cond_frames"][0])
+        with_box = drawn is not None and bool((drawn["point_labels"] == 2).any())  # one kind for all frames
         self._show_late_objects(found, input.masks)
         for frame in found["init_cond_frames"]:
             masks = found["gt_masks_per_frame"][frame]

@@ -26,8 +26,8 @@ def validate(
 ) -> dict[str, float]:
     """Mean of the loss's terms over the batches, and the mean IoU.
 
-    IoU is that of every object with its truth, over the frames it is on, the prompted first frame left out
-    where a clip has several; nan where there is none. The network is left in evaluation mode.
+    IoU is that of every object with its truth, over the frames it is on; of a clip of several frames those
+    left out on which an object was shown. nan where there is none. The network is left in evaluation mode.
 
     Args:
         autocast: context of a forward pass.
@@ -55,10 +55,17 @@ def validate(
 
 def iou_sum(outputs: list[dict[str, Any]], masks: torch.Tensor) -> tuple[float, int]:
     """Sum of the IoUs of predictions and truths (T, B, H, W) and their number, as `validate` counts them."""
-    first = 1 if len(outputs) > 1 else 0
-    predicted = torch.stack([output["pred_masks_high_res"][:, 0] > 0 for output in outputs[first:]])
-    truth = masks[first:]
+    judged = [at for at, output in enumerate(outputs) if len(outputs) == 1 or not _was_shown(output)]
+    if not judged:
+        return 0.0, 0
+    predicted = torch.stack([outputs[at]["pred_masks_high_res"][:, 0] > 0 for at in judged])
+    truth = masks[judged]
     overlap = (predicted & truth).flatten(2).sum(2)
     union = (predicted | truth).flatten(2).sum(2)
     present = truth.flatten(2).any(2)
     return float((overlap / union.clamp(min=1))[present].sum()), int(present.sum())
+
+
+def _was_shown(output: dict[str, Any]) -> bool:
+    """Whether the network was given a prompt on this frame."""
+    return output["point_inputs"] is not None or output["mask_inputs"] is not None

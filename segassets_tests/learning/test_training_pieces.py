@@ -31,6 +31,7 @@ from segassets.learning.training_config import (
     PromptConfig,
     ScheduleConfig,
 )  # fmt: skip
+from segassets.learning.validation import iou_sum
 from segassets.models.sam2.tiny import tiny_spec
 from segassets.models.spec import ModelSpec
 
@@ -128,6 +129,34 @@ def test_late_objects_are_shown_where_they_appear() -> None:
     clip = batch(3)
     learner.draw_from(0)
     assert learner.prepare_prompt_inputs({}, clip)["init_cond_frames"] == [0]
+
+
+def test_frames_on_which_objects_are_shown_are_not_judged() -> None:
+    learner = network(PromptConfig(type="mask")).eval()
+    for late, judged in ((True, 2), (False, 4)):
+        clip = batch(3, late=late)
+        with torch.no_grad():
+            assert iou_sum(learner(clip), clip.masks)[1] == judged  # two objects on each of the other frames
+    picture = batch(1)
+    with torch.no_grad():
+        assert iou_sum(learner(picture), picture.masks)[1] == 2
+
+
+def test_the_share_of_boxes_does_not_grow_with_the_prompted_frames() -> None:
+    config = PromptConfig(
+        point_probability=1.0, box_probability=0.5, first_frames=3, random_first_frames=False
+    )
+    learner, clip, boxes = network(config), batch(3), 0
+    learner.train()
+    for number in range(60):
+        learner.draw_from(0, number)
+        kinds = {
+            bool((inputs["point_labels"] == 2).any())
+            for inputs in learner.prepare_prompt_inputs({}, clip)["point_inputs_per_frame"].values()
+        }
+        assert len(kinds) == 1
+        boxes += kinds.pop()
+    assert 18 <= boxes <= 42
 
 
 def test_the_same_numbers_draw_the_same() -> None:
@@ -322,6 +351,7 @@ def test_full_disk_leaves_the_old_checkpoint(tmp_path: Path, small_disk: Path) -
         RuntimeError(
             "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
         ),
+        RuntimeError("DataLoader worker (pid 9) is killed by signal: Killed. "),
     ],
 )
 def test_out_of_memory_names_what_to_lower(error: Exception) -> None:
