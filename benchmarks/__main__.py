@@ -27,6 +27,7 @@ MEASURED_BY = {
     "clip_loading": "clip_loading",
     "vis_ap": "vis_ap",
     "maskcut_eigen": "maskcut",
+    "png_conversion": "png_conversion",
     "lift": "lift",
     "loader_share": "loader_share",
 }

@@ -7,6 +7,7 @@ place in order; a frame without a picture has no masks.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,10 @@ from typing import Any, Literal
 import numpy as np
 
 from segassets.datasets.files import natural_key
-from segassets.datasets.id_pictures import read_ids
-from segassets.datasets.shared_ids import in_pieces, split_id
+from segassets.datasets.id_pictures import read_id_runs
+from segassets.datasets.shared_ids import MIN_SHARE, split_id
 from segassets.errors import BadInput, SegassetsError
-from segassets.masks.id_maps import encode_ids
+from segassets.masks.id_maps import IdRuns, frames_in_pieces
 from segassets.masks.tubes import Tubes
 
 Shared = Literal["auto", "split", "report"]
@@ -77,26 +78,28 @@ def read_id_folder(
     """
     frames, pairing = pair(pictures, frame_names)
     masks: dict[int, dict[int, str]] = {}
+    maps: list[IdRuns] = []
     colours = False
     for path, frame in zip(pictures, frames, strict=True):
         try:
-            ids, in_colour = read_ids(path)
+            runs, in_colour = read_id_runs(path)
         except SegassetsError as error:
             raise UnusableMasks("unreadable", str(error)) from error
-        size_hw = size_hw or (ids.shape[0], ids.shape[1])
-        if ids.shape != size_hw:
+        size_hw = size_hw or (runs.height, runs.width)
+        if (runs.height, runs.width) != size_hw:
             raise UnusableMasks(
                 "other_size",
                 f"{path}: expected a map of {size_hw[0]} x {size_hw[1]} (height x width) like its video, found "
-                f"{ids.shape[0]} x {ids.shape[1]}",
+                f"{runs.height} x {runs.width}",
             )
         colours |= in_colour
-        for key, counts in encode_ids(ids).items():
+        for key, counts in runs.counts().items():
             masks.setdefault(key, {})[frame] = counts
+        maps.append(runs)
     height, width = size_hw or (1, 1)
     of_palette = colours and max(masks, default=0) >= _RED
     split = shared == "split" or (shared == "auto" and of_palette)
-    found, report = _told_apart(masks, height, width, split)
+    found, report = _told_apart(masks, frames_in_pieces(maps, MIN_SHARE), height, width, split)
     tubes = Tubes(height, width, [found[key] for key in sorted(found)], np.array(sorted(found), np.int64))
     return IdFolder(tubes, sorted(frames), pairing, report)
 
@@ -136,18 +139,21 @@ def _number(name: str) -> int | None:
 
 
 def _told_apart(
-    masks: dict[int, dict[int, str]], height: int, width: int, split: bool
+    masks: dict[int, dict[int, str]], broken: Counter[int], height: int, width: int, split: bool
 ) -> tuple[dict[int, dict[int, str]], list[dict[str, Any]]]:
-    """Masks by id with the instances of shared ids told apart (when `split`), and what was found."""
+    """Masks by id with the instances of shared ids told apart (when `split`), and what was found.
+
+    Args:
+        broken: frames on which each id is in several pieces.
+    """
     found: dict[int, dict[int, str]] = {}
     report: list[dict[str, Any]] = []
     following = max(masks, default=0) + 1
     for key, by_frame in masks.items():
-        broken = sum(in_pieces(counts, height, width) for counts in by_frame.values())
         found[key] = by_frame
-        if broken < min(_SUSPECT_FRAMES, len(by_frame)):
+        if broken[key] < min(_SUSPECT_FRAMES, len(by_frame)):
             continue
-        record = {"id": key, "frames": broken, "instances": 1, "unclear": broken}
+        record = {"id": key, "frames": broken[key], "instances": 1, "unclear": broken[key]}
         if split:
             result = split_id(by_frame, height, width, _SUSPECT_FRAMES)
             record |= {"instances": len(result.parts), "unclear": result.unclear}

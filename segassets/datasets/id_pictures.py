@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from segassets.errors import BadInput
+from segassets.masks.id_maps import IdRuns, id_runs
 from segassets.media.pictures import label_mode, read_labels, read_picture
 
 MAX_IDS = 128  # more are no instances: the picture is a photograph, or gray levels
@@ -16,11 +17,11 @@ _LOSSY = {".jpg", ".jpeg", ".webp"}
 
 
 def read_ids(path: Path) -> tuple[np.ndarray, bool]:
-    """The ids of a picture, int32 (H, W), 0 = background; and whether they are colours.
+    """The ids of a picture, integer (H, W), 0 = background; and whether they are colours.
 
     Raises:
         MissingInput: there is no such file.
-        BadInput: unreadable, of a lossy format, half transparent, or with more values than instances can be.
+        BadInput: unreadable, of a lossy format, or half transparent.
     """
     if path.suffix.lower() in _LOSSY:
         raise BadInput(
@@ -32,11 +33,24 @@ def read_ids(path: Path) -> tuple[np.ndarray, bool]:
         if mode == "RGBA":
             _refuse_transparency(path)
         red, green, blue = read_picture(path).astype(np.int32).transpose(2, 0, 1)
-        ids = red << 16 | green << 8 | blue
-    else:
-        ids = read_labels(path).astype(np.int32)
-    _refuse_many(ids, path)
-    return ids, colours
+        return red << 16 | green << 8 | blue, True
+    return read_labels(path), False
+
+
+def read_id_runs(path: Path) -> tuple[IdRuns, bool]:
+    """The runs of the ids of a picture, and whether they are colours.
+
+    Raises:
+        MissingInput: there is no such file.
+        BadInput: as `read_ids`, or with more values than instances can be.
+    """
+    ids, colours = read_ids(path)
+    runs = id_runs(ids)
+    if len(runs.ids) > MAX_IDS:
+        raise BadInput(
+            f"{path}: expected a map of at most {MAX_IDS} ids, found {len(runs.ids)} values; is it a photograph?"
+        )
+    return runs, colours
 
 
 def _refuse_transparency(path: Path) -> None:
@@ -45,15 +59,4 @@ def _refuse_transparency(path: Path) -> None:
     if (alpha != 255).any():
         raise BadInput(
             f"{path}: expected an opaque map of ids, found transparent pixels; their id is not known"
-        )
-
-
-def _refuse_many(ids: np.ndarray, path: Path) -> None:
-    """Raises BadInput for more ids than MAX_IDS. A map has long runs of one value: few of them need sorting."""
-    flat = ids.reshape(-1)
-    values = flat[np.flatnonzero(np.diff(flat, prepend=flat[:1] - 1))]
-    count = len(np.unique(values[values != 0]))
-    if count > MAX_IDS:
-        raise BadInput(
-            f"{path}: expected a map of at most {MAX_IDS} ids, found {count} values; is it a photograph?"
         )

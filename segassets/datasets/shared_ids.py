@@ -16,7 +16,7 @@ from scipy import ndimage
 from segassets.masks import rle
 
 _EIGHT = np.ones((3, 3), int)
-_MIN_SHARE = 0.02  # of the id's pixels: a smaller piece, or group of pieces, is no instance
+MIN_SHARE = 0.02  # of the id's pixels: a smaller piece, or group of pieces, is no instance
 _SPECK = 0.002  # of the id's pixels on a frame: joined to the nearest piece before anything else
 _MIN_OVERLAP = 0.5  # of the smaller of two pieces on neighbouring frames: the same thing
 _MAX_GAP = 3  # frames over which a piece is still looked for
@@ -48,10 +48,10 @@ class SplitId:
     unclear: int
 
 
-def in_pieces(counts: str, height: int, width: int) -> bool:
+def _in_pieces(counts: str, height: int, width: int) -> bool:
     """Whether a mask consists of several pieces of some size."""
     sizes = sorted(int(piece.sum()) for piece in _pieces(rle.decode(counts, height, width)))
-    return len(sizes) > 1 and sizes[-2] >= _MIN_SHARE * sum(sizes)
+    return len(sizes) > 1 and sizes[-2] >= MIN_SHARE * sum(sizes)
 
 
 def split_id(masks: Mapping[int, str], height: int, width: int, min_together: int = 3) -> SplitId:
@@ -72,7 +72,7 @@ def split_id(masks: Mapping[int, str], height: int, width: int, min_together: in
         groups.setdefault(piece.group, []).append(piece)
     instances = _instances(list(groups.values()), min(min_together, len(masks)))
     parts = [_merged(members, height, width) for members in instances]
-    unclear = sum(in_pieces(counts, height, width) for part in parts for counts in part.values())
+    unclear = sum(_in_pieces(counts, height, width) for part in parts for counts in part.values())
     return SplitId(parts, unclear)
 
 
@@ -120,7 +120,7 @@ def _link(pieces: Sequence[_Piece]) -> None:
 def _instances(groups: list[list[_Piece]], min_together: int) -> list[list[_Piece]]:
     """Groups joined to instances, the largest first."""
     sizes = {id(members): sum(int(piece.mask.sum()) for piece in members) for members in groups}
-    smallest = _MIN_SHARE * sum(sizes.values())
+    smallest = MIN_SHARE * sum(sizes.values())
     groups = sorted(groups, key=lambda members: (-sizes[id(members)], members[0].frame))
     instances: list[list[_Piece]] = []
     for members in groups:

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 from segassets.datasets.config import DatasetConfig
 from segassets.datasets.id_folders import UnusableMasks, list_masks, read_id_folder
@@ -15,7 +16,7 @@ from segassets.datasets.ytvis_tubes import read_tube_file
 from segassets.errors import BadInput, MissingInput
 from segassets.exports.convert.videocutler import VideocutlerOptions, videocutler_to_ytvis
 from segassets.masks import rle
-from segassets.masks.id_maps import encode_ids
+from segassets.masks.id_maps import id_runs
 from segassets.masks.table import validate_masks
 from segassets.masks.tubes import table_of_tubes
 
@@ -61,10 +62,23 @@ def read(folder, names=NAMES, size_hw=(HEIGHT, WIDTH), **values):
 
 def test_ids_in_one_pass():
     ids = np.random.default_rng(0).integers(0, 4, (9, 7)).astype(np.int32) * 70000
-    found = encode_ids(ids)
+    found = id_runs(ids).counts()
     assert list(found) == [70000, 140000, 210000]
     assert all(counts == rle.encode(ids == key) for key, counts in found.items())
-    assert encode_ids(np.zeros((3, 3), int)) == {} and list(encode_ids(np.full((3, 3), 5))) == [5]
+    assert id_runs(np.zeros((3, 3), int)).counts() == {} and list(id_runs(np.full((3, 3), 5)).counts()) == [5]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_pieces_as_scipy_labels_them(seed):
+    rng = np.random.default_rng(seed)
+    ids = rng.integers(0, 4, (11, 13)) * (rng.random((11, 13)) < rng.uniform(0.2, 1))
+    expected = set()
+    for key in set(ids.reshape(-1).tolist()) - {0}:
+        labels, _ = ndimage.label(ids == key, np.ones((3, 3)))
+        sizes = np.bincount(labels.reshape(-1))[1:]
+        if (sizes >= 0.25 * sizes.sum()).sum() > 1:
+            expected.add(key)
+    assert id_runs(ids).in_pieces(0.25) == expected
 
 
 @pytest.mark.parametrize("form", ["L", "P", "RGB", "colours", "I;16"])
