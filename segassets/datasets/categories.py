@@ -43,7 +43,8 @@ def same_categories(of_files: Mapping[str, Mapping[int, str]]) -> dict[int, str]
                     "categories"
                 )
             other, first = ids.setdefault(name, (number, file))
-            if other != number and first != file:  # within one file a name may stand twice
+            # within a file a name may stand twice, as Roboflow writes it
+            if categories.get(other) != name and of_files[first].get(number) != name:
                 raise BadInput(
                     f"{file}: category {name!r} has id {number}, but id {other} in {first}; give the files the "
                     "same categories"

@@ -6,34 +6,22 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from segassets.datasets.categories import same_categories
 from segassets.errors import BadConfig, BadInput, did_you_mean
 from segassets.learning.clip_config import ClipData
 from segassets.learning.clip_scenes import TrainingScene
 
 
 def one_meaning(by_scene: Mapping[str, Mapping[int, str]]) -> dict[int, str]:
-    """Category id to name over all scenes.
+    """Category id to name over all scenes; within one scene several ids may have one name.
 
     Raises:
-        BadInput: an id has two names, or a name two ids; names both scenes.
+        BadInput: an id has two names, or a name other ids in another scene; names both scenes.
     """
-    names: dict[int, tuple[str, str]] = {}
-    ids: dict[str, tuple[int, str]] = {}
-    for scene, categories in by_scene.items():
-        for number, name in categories.items():
-            other, first = names.setdefault(number, (name, scene))
-            if other != name:
-                raise BadInput(
-                    f"category {number} is {other!r} in scene {first} and {name!r} in scene {scene}; give both scenes "
-                    "one table of categories, or train on them as two sources"
-                )
-            same, first = ids.setdefault(name, (number, scene))
-            if same != number:
-                raise BadInput(
-                    f"category {name!r} has id {same} in scene {first} and {number} in scene {scene}; give both "
-                    "scenes one table of categories, or train on them as two sources"
-                )
-    return {number: name for number, (name, _) in names.items()}
+    try:
+        return same_categories({f"scene {scene}": categories for scene, categories in by_scene.items()})
+    except BadInput as error:
+        raise BadInput(f"{error}, or train on them as two sources") from None
 
 
 def kept_categories(data: ClipData, names: Mapping[int, str]) -> list[int] | None:
@@ -44,11 +32,13 @@ def kept_categories(data: ClipData, names: Mapping[int, str]) -> list[int] | Non
     """
     if data.categories is None:
         return None
-    ids = {name: number for number, name in names.items()}
+    ids: dict[str, list[int]] = {}
+    for number, name in names.items():
+        ids.setdefault(name, []).append(number)
     kept = []
     for item in data.categories:
         if isinstance(item, str) and item in ids:
-            kept.append(ids[item])
+            kept += ids[item]
         elif isinstance(item, int) or item.isdigit():
             kept.append(int(item))
         else:
@@ -65,7 +55,8 @@ def refuse_empty(
         return
     scenes = list(scenes)
     present = {int(number) for scene in scenes for number in np.unique(scene.row_category)}
-    empty = [number for number in kept if number not in present]
+    taught = {names.get(number) for number in present} - {None}
+    empty = [number for number in kept if number not in present and names.get(number) not in taught]
     if empty:
         named = ", ".join(f"{names.get(number, 'no name')!r} ({number})" for number in empty)
         raise BadInput(

@@ -69,7 +69,8 @@ def test_a_required_category_that_does_not_exist():
 def test_categories_of_several_files():
     found = same_categories({"a": {0: "box", 3: "ball"}, "b": {7: "cup", 0: "box"}, "c": {}})
     assert found == CATEGORIES and list(found) == [0, 3, 7]
-    assert same_categories({"a": {1: "thing", 2: "thing"}}) == {1: "thing", 2: "thing"}
+    twice = {1: "thing", 2: "thing"}
+    assert same_categories({"a": twice}) == same_categories({"a": twice, "b": twice}) == twice
 
 
 @pytest.mark.parametrize(

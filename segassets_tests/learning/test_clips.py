@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from segassets.errors import BadConfig, BadInput, MissingInput
-from segassets.learning.clip_categories import one_meaning
+from segassets.learning.clip_categories import kept_categories, one_meaning
 from segassets.learning.clip_config import AugmentConfig, ClipData
 from segassets.learning.clips import ClipIndex, open_clips, open_training_scenes
 from segassets.strict import parse
@@ -171,10 +171,15 @@ def test_categories_by_name_and_id(tmp_path: Path) -> None:
 
 
 def test_a_category_with_two_meanings_is_refused() -> None:
-    with pytest.raises(BadInput, match=r"category 1 is 'liver' in scene a and 'fat' in scene b"):
+    with pytest.raises(BadInput, match=r"scene b: category 1 is 'fat', but 'liver' in scene a.*two sources"):
         one_meaning({"a": {1: "liver"}, "b": {1: "fat"}})
-    with pytest.raises(BadInput, match=r"category 'liver' has id 1 in scene a and 2 in scene b"):
+    with pytest.raises(BadInput, match=r"scene b: category 'liver' has id 2, but id 1 in scene a"):
         one_meaning({"a": {1: "liver"}, "b": {2: "liver"}})
+
+
+def test_a_name_may_stand_twice_in_a_scene_as_roboflow_writes_it() -> None:
+    names = one_meaning({"a": {0: "rooms", 1: "rooms"}, "b": {0: "rooms", 1: "rooms"}})
+    assert kept_categories(ClipData(dataset="plans", categories=["rooms"]), names) == [0, 1]
 
 
 def test_image_sets_of_several_sizes(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from segassets.datasets.categories import same_categories
 from segassets.datasets.files import Root
 from segassets.datasets.json_files import no_collection, read_json, records, value
 from segassets.datasets.segmentations import to_counts
@@ -118,23 +119,7 @@ def join_categories(files: Iterable[CocoFile]) -> dict[int, str]:
     Raises:
         BadInput: an id or a name means something else in another file; names both files.
     """
-    seen: dict[int, tuple[str, Path]] = {}
-    ids: dict[str, tuple[int, Path]] = {}
-    for file in files:
-        for key, name in file.categories.items():
-            known, where = seen.setdefault(key, (name, file.path))
-            if known != name:
-                raise BadInput(
-                    f"{file.path}: category {key} is '{name}', but '{known}' in {where}; the files do not belong to "
-                    "one dataset: convert them apart, or correct one of them"
-                )
-            known_id, where = ids.setdefault(name, (key, file.path))
-            if known_id != key and where != file.path:
-                raise BadInput(
-                    f"{file.path}: category '{name}' has id {key}, but {known_id} in {where}; the files do not belong "
-                    "to one dataset: convert them apart, or correct one of them"
-                )
-    return {key: name for key, (name, _) in sorted(seen.items())}
+    return same_categories({str(file.path): file.categories for file in files})
 
 
 def write_json(path: Path, document: Any) -> None:

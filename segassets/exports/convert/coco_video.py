@@ -53,7 +53,8 @@ class _Document:
 
     images: list[dict[str, Any]] = field(default_factory=list)
     annotations: list[dict[str, Any]] = field(default_factory=list)
-    categories: dict[int, tuple[str, str]] = field(default_factory=dict)
+    categories: dict[int, tuple[str, str]] = field(default_factory=dict)  # id -> name, first scene
+    ids: dict[str, tuple[int, str]] = field(default_factory=dict)  # name -> id, first scene
     videos: set[str] = field(default_factory=set)
     unlabelled: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
@@ -114,6 +115,12 @@ def _join_categories(document: _Document, scene: Scene) -> None:
         known, where = document.categories.setdefault(key, (name, scene.key))
         if known != name:
             raise BadInput(f"scene {scene.key}: category {key} is '{name}', but '{known}' in scene {where}")
+        number, where = document.ids.setdefault(name, (key, scene.key))
+        if scene.categories.get(number) != name:
+            raise BadInput(
+                f"scene {scene.key}: category '{name}' has id {key}, but {number} in scene {where}; give the scenes "
+                "one table of categories"
+            )
 
 
 def _name_the_rest(document: _Document) -> None:

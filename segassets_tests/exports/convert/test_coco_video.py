@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -172,6 +173,18 @@ def test_masks_without_category_are_objects(tmp_path: Path) -> None:
     assert (result["by_category"], result["unlabelled"], result["images"]) == ({"object": 1}, 1, 1)
     kept = scenes_to_coco_video([scene], tmp_path / "all.json", CocoVideoOptions(unlabelled="keep"))
     assert (kept["images"], kept["images_without_annotations"]) == (2, 1)
+
+
+def test_a_category_of_two_ids_is_refused(tmp_path: Path) -> None:
+    scenes = []
+    for name, categories in (("a", {0: "forceps"}), ("b", {0: "probe", 1: "forceps"}), ("c", {1: "forceps"})):
+        write_png(tmp_path / name / "s" / "0.png", np.zeros((4, 6), np.uint8))
+        scene = scene_of("folder", tmp_path / name)
+        scenes.append(replace(scene, key=f"toy.{name}", name=name, categories=categories))
+    with pytest.raises(BadInput, match=r"scene toy.c: category 'forceps' has id 1, but 0 in scene toy.a"):
+        scenes_to_coco_video([scenes[0], scenes[2]], tmp_path / "out.json")
+    with pytest.raises(BadInput, match=r"scene toy.b: category 0 is 'probe', but 'forceps' in scene toy.a"):
+        scenes_to_coco_video(scenes[:2], tmp_path / "out.json")
 
 
 def remove_label(folder: Path) -> None:

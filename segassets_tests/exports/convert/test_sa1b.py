@@ -186,7 +186,7 @@ def test_bad_input_names_file_and_annotation(
     ("categories", "words"),
     [
         pytest.param({0: "floorplan", 1: "door", 2: "window"}, ["category 1 is 'door'", "'room'"], id="id"),
-        pytest.param({0: "floorplan", 5: "room"}, ["category 'room' has id 5", "but 1"], id="name"),
+        pytest.param({0: "floorplan", 5: "room"}, ["category 'room' has id 5", "but id 1"], id="name"),
     ],
 )
 def test_categories_that_change_between_files(tmp_path: Path, categories: dict, words: list[str]) -> None:
