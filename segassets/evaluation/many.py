@@ -15,7 +15,7 @@ from segassets.evaluation.checkpoint import CheckpointScores, evaluate_checkpoin
 from segassets.evaluation.metrics import OVERALL
 from segassets.evaluation.prompts import EvalPrompts
 from segassets.evaluation.scenes import TrueScene
-from segassets.evaluation.versions import MODEL_FILE
+from segassets.evaluation.versions import CHECKPOINTS, MODEL_FILE
 from segassets.masks.schemas import METRICS
 from segassets.storage.atomic import disk_errors
 
@@ -48,8 +48,7 @@ def find_checkpoints(folder: Path, *, all_of_them: bool = False) -> list[Path]:
         raise MissingInput(f"no {MODEL_FILE} below {folder}; train an experiment first")
     if not all_of_them:
         return models
-    kinds = ("*.pt", "*.safetensors")
-    return sorted(path for model in models for kind in kinds for path in model.parent.glob(kind))
+    return sorted(path for model in models for kind in CHECKPOINTS for path in model.parent.glob(f"*{kind}"))
 
 
 def evaluate_many(
@@ -115,7 +114,7 @@ def checkpoint_name(model: str | Path) -> str:
         return path.parent.name
     if path.suffix in (".yaml", ".yml"):
         return path.stem
-    return f"{path.parent.name}-{path.stem}" if path.suffix else str(model)
+    return f"{path.parent.name}-{path.stem}" if path.suffix in CHECKPOINTS else str(model)
 
 
 def matches(name: str, filter: str) -> bool:

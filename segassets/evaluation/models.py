@@ -16,14 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from segassets.datasets.annotations import annotation_table
-from segassets.datasets.config import load_dataset
-from segassets.datasets.frames import FrameSource, frames_table
-from segassets.datasets.load import dataset_keys, open_scene_of
+from segassets.datasets.frames import FrameSource
 from segassets.datasets.scene import OBJECT_LEVEL
 from segassets.errors import BadInput
 from segassets.evaluation import trivial
 from segassets.evaluation.pairs import pair_iou
+from segassets.evaluation.scenes import open_true_scenes
 from segassets.masks import rle
 from segassets.models.registry import load_spec
 
@@ -131,12 +129,9 @@ def evaluate_model(
 def _scenes(dataset: str, limit: int | None) -> Iterator[EvaluationScene]:
     from tqdm import tqdm
 
-    config = load_dataset(dataset)
-    for key in tqdm(dataset_keys(config)[:limit], desc=f"evaluating on {dataset}", unit="scene", leave=False):
-        scene = open_scene_of(config, key)
-        yield EvaluationScene(
-            key, FrameSource(frames_table(scene), scene.root), annotation_table(scene).table
-        )
+    opened = open_true_scenes(dataset, limit=limit)
+    for scene in tqdm(opened, desc=f"evaluating on {dataset}", unit="scene", leave=False):
+        yield EvaluationScene(scene.key, scene.source, scene.truth)
 
 
 def add_pictures(figures: Figures, scene: EvaluationScene, segmenter: ImageSegmenter) -> None:

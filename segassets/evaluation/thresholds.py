@@ -6,17 +6,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from segassets.errors import BadInput, MissingInput
+from segassets.errors import BadInput
 from segassets.evaluation.aggregate import AGGREGATIONS, IMAGE_VIDEO_OVERALL
 from segassets.evaluation.items import Items
 from segassets.evaluation.segmentation import dice_of_counts, iou_of_counts
+from segassets.models.trained import THRESHOLD_FILE
 from segassets.storage.atomic import write_text
-
-BEST_THRESHOLD_FILE = "best_threshold.json"
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class ThresholdSearch:
 
     def write(self, path: Path) -> None:
         """Write `best_threshold.json` (`path` is the file, or the folder to put it in)."""
-        write_text(path / BEST_THRESHOLD_FILE if path.is_dir() else path, self.to_json() + "\n")
+        write_text(path / THRESHOLD_FILE if path.is_dir() else path, self.to_json() + "\n")
 
 
 def search_threshold(
@@ -109,24 +107,3 @@ def best_index(dice: np.ndarray, thresholds: Sequence[float]) -> int:
         raise BadInput("threshold search: expected a Dice at some threshold, found that nothing was judged")
     ties = [int(at) for at in np.flatnonzero(dice == np.nanmax(dice))]
     return min(ties, key=lambda at: (round(abs(thresholds[at] - 0.5), 9), thresholds[at]))
-
-
-def read_best_threshold(path: Path) -> float:
-    """The threshold of a stored `best_threshold.json` (or of the folder that holds one), between 0 and 1.
-
-    Raises:
-        MissingInput: there is no such file. BadInput: it is not the outcome of a search.
-    """
-    file = path / BEST_THRESHOLD_FILE if path.is_dir() else path
-    if not file.is_file():
-        raise MissingInput(f"no threshold at {file}; search one first (`threshold_search`)")
-    try:
-        found: Any = json.loads(file.read_text("utf-8"))
-        value = float(found["best_threshold"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadInput(
-            f"{file}: expected 'best_threshold', the outcome of a threshold search, found {error!r}"
-        ) from error
-    if not 0 < value < 1:
-        raise BadInput(f"{file}: 'best_threshold': expected a number between 0 and 1, found {value}")
-    return value

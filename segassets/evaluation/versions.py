@@ -17,7 +17,7 @@ from segassets.models.spec import FileSource, ModelSpec
 
 VERSION = "1"  # of the figures: raised when the same inputs would give others
 MODEL_FILE = "model.yaml"
-_CHECKPOINTS = (".pt", ".pth", ".safetensors")
+CHECKPOINTS = (".pt", ".pth", ".safetensors")
 
 
 def spec_of(model: str | Path | ModelSpec) -> ModelSpec:
@@ -29,7 +29,7 @@ def spec_of(model: str | Path | ModelSpec) -> ModelSpec:
     if isinstance(model, ModelSpec):
         return model
     path = Path(model)
-    if path.suffix not in _CHECKPOINTS:
+    if path.suffix not in CHECKPOINTS:
         return load_spec(str(model))
     if not path.is_file():
         raise MissingInput(f"no checkpoint at {path}")

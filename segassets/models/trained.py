@@ -125,11 +125,28 @@ def found_threshold(reference: Reference, place: ArtifactStore) -> float | None:
             f"the threshold of {reference.kind} {key} was found for another checkpoint ({error}); search again: "
             f"{chain.search.format(key=key)}"
         ) from None
-    path = artifact.path / THRESHOLD_FILE
+    return read_best_threshold(artifact.path)
+
+
+def read_best_threshold(path: Path) -> float:
+    """The threshold of a stored `best_threshold.json` (or of the folder that holds one), between 0 and 1.
+
+    Raises:
+        MissingInput: there is no such file. BadInput: it is not the outcome of a search.
+    """
+    file = path / THRESHOLD_FILE if path.is_dir() else path
+    if not file.is_file():
+        raise MissingInput(f"no threshold at {file}; search one first (`threshold_search`)")
     try:
-        return float(json.loads(path.read_text("utf-8"))["best_threshold"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{path}: expected the outcome of a threshold search: {error!r}") from None
+        found = json.loads(file.read_text("utf-8"))
+        value = float(found["best_threshold"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            f"{file}: expected 'best_threshold', the outcome of a threshold search, found {error!r}"
+        ) from error
+    if not 0 < value < 1:
+        raise BadInput(f"{file}: 'best_threshold': expected a number between 0 and 1, found {value}")
+    return value
 
 
 def _checkpoint(name: str, reference: Reference, place: ArtifactStore) -> Artifact:

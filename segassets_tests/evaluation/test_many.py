@@ -12,17 +12,14 @@ import pytest
 import torch
 import yaml
 
-from segassets.config.load import load_settings
 from segassets.errors import BadConfig, BadInput, MissingInput
 from segassets.evaluation.aggregate import IMAGE_VIDEO_OVERALL
-from segassets.evaluation.apply_threshold import apply_threshold
 from segassets.evaluation.checkpoint import evaluate_checkpoint
 from segassets.evaluation.many import checkpoint_name, evaluate_many, find_checkpoints, matches
 from segassets.evaluation.prompts import EvaluationConfig
 from segassets.evaluation.scenes import open_true_scenes
 from segassets.masks.schemas import METRICS
 from segassets.masks.table import read_table
-from segassets.models.registry import load_spec
 from segassets.models.sam2.build import build_sam2_network
 from segassets.models.sam2.tiny import tiny_spec
 from segassets_tests.evaluation.footage import disc, scene_of
@@ -129,6 +126,8 @@ def test_one_broken_checkpoint_does_not_stop_the_others(trained: Path, tmp_path:
 
 
 def test_all_checkpoints_of_a_model(trained: Path) -> None:
+    names = ("sam2.1-hiera-tiny", "sam2.1-hiera-small", "scene:davis.bear", "experiment:rooms_minute@main")
+    assert [checkpoint_name(name) for name in names] == list(names)
     found = find_checkpoints(trained, all_of_them=True)
     assert [checkpoint_name(path) for path in found] == ["rooms-box-last", "rooms-mask-last"]
 
@@ -161,23 +160,6 @@ def test_what_is_not_there_is_named(trained: Path, tmp_path: Path) -> None:
         evaluate_checkpoint(tmp_path / "alone.pt", scenes(), EvaluationConfig(), tmp_path / "out")
     with pytest.raises(BadConfig, match=r"Did you mean 'nano'"):
         evaluate_checkpoint("nanoo", scenes(), EvaluationConfig(), tmp_path / "out")
-
-
-def test_a_chosen_threshold_reaches_the_settings_of_a_run(trained: Path, tmp_path: Path) -> None:
-    shutil.copytree(trained / "rooms-box", tmp_path / "oak")
-    model = tmp_path / "oak" / "model.yaml"
-    before = load_spec(str(model))
-    apply_threshold(model, 0.35)
-    after = load_spec(str(model))
-    assert after.settings["tracking"] == {"mask_threshold": 0.35}
-    assert after.model_copy(update={"settings": before.settings}) == before
-    apply_threshold(model, 0.4)
-    overrides = [f"model={model}"]
-    assert load_settings(None, overrides).tracking.mask_threshold == 0.4
-    assert load_settings(None, [*overrides, "tracking.mask_threshold=0.7"]).tracking.mask_threshold == 0.7
-    assert load_settings(None, []).tracking.mask_threshold is None
-    with pytest.raises(BadInput, match=r"between 0 and 1, found 1"):
-        apply_threshold(model, 1.0)
 
 
 def test_real_footage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

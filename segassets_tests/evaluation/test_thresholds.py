@@ -14,7 +14,8 @@ from segassets.errors import BadInput, MissingInput
 from segassets.evaluation.aggregate import ITEM_OVERALL
 from segassets.evaluation.items import ITEMS, items_of
 from segassets.evaluation.segmentation import count_at_thresholds
-from segassets.evaluation.thresholds import best_index, read_best_threshold, search_threshold
+from segassets.evaluation.thresholds import best_index, search_threshold
+from segassets.models.trained import read_best_threshold
 
 GRID = [0.2, 0.35, 0.5, 0.65, 0.8]
 
