@@ -49,7 +49,8 @@ class Terminal:
         if now - self._last_shown < (_LIVE_EVERY_S if self._is_live else _PLAIN_EVERY_S):
             return
         self._last_shown = now
-        text = f"        {asset:16} {scene}  {done} of {total}{f', {note}' if note else ''}"
+        drawn = f"{_bar(done, total)} " if self._is_live else ""
+        text = f"        {asset:16} {scene}  {drawn}{done} of {total}{f', {note}' if note else ''}"
         with self._lock:
             self._clear()
             self._stream.write(self._prefix + text + ("" if self._is_live else "\n"))
@@ -71,3 +72,9 @@ class Terminal:
     def _clear(self) -> None:
         if self._is_live:
             self._stream.write("\r\x1b[2K")
+
+
+def _bar(done: int, total: int, width: int = 20) -> str:
+    """`[########............]`."""
+    filled = round(width * min(max(done / total, 0.0), 1.0)) if total else 0
+    return f"[{'#' * filled}{'.' * (width - filled)}]"

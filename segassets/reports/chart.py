@@ -46,7 +46,7 @@ def chart(
     to_y = svg.Scale(y_ticks[0], y_ticks[-1], bottom, top, is_log)
     parts = [part for tick in y_ticks for part in _across(to_y(tick), tick, width)]
     parts += [svg.text(to_x(tick), bottom + 16, number(tick), "middle") for tick in x_ticks]
-    parts.append(svg.text(LEFT - 8, bottom + 16, across, "end"))
+    parts.append(svg.text(width - RIGHT, bottom + 34, across, "end"))
     for at, (name, points) in enumerate(drawn.items()):
         colour = PALETTE[at % len(PALETTE)]
         path = "M" + "L".join(f"{to_x(x):.1f} {to_y(y):.1f}" for x, y in points)
@@ -129,7 +129,7 @@ def _legend(names: Sequence[str], y: float, width: float) -> list[str]:
     x = float(LEFT)
     for at, name in enumerate(names):
         needed = 26 + 6.6 * len(name)
-        if x + needed > width - RIGHT - 40 and at < len(names) - 1:
+        if x + needed > width - RIGHT - 110 and at < len(names) - 1:
             return [*parts, svg.text(x, y, f"and {len(names) - at} more")]
         place = f'x="{x:.0f}" y="{y - 9:.0f}" width="12" height="9"'
         parts.append(f'<rect class="bar" style="--c:{PALETTE[at % len(PALETTE)]}" {place}/>')

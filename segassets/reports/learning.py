@@ -10,7 +10,7 @@ import pyarrow as pa
 from segassets.reports.chart import Series, chart
 
 _LOSSES = ("train/loss", "val/loss")
-_QUALITY = ("val/mean_iou", "val/iou")
+_QUALITY = ("val/mean_iou",)
 
 
 def curves_of(table: pa.Table) -> dict[str, tuple[list[float], list[float]]]:
