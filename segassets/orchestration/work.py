@@ -41,14 +41,14 @@ class Made:
     Attributes:
         numbers: few and good: each becomes a plot over scenes in the UI.
         preview: a picture for the UI, RGB uint8 (H, W, 3).
-        plots: SVG files for the UI, by name.
         details: further facts, JSON values.
+        plots: SVG files for the UI, by name.
     """
 
     numbers: Mapping[str, float | int | None]
     preview: np.ndarray | None = None
-    plots: Mapping[str, str] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
+    plots: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import dagster as dg
 import numpy as np
 import pytest
@@ -110,3 +112,10 @@ def test_columns_are_documented_from_the_schema():
         "stability",
         "predicted_iou",
     }
+
+
+def test_a_plot_is_shown_as_a_picture_inside_markdown():
+    made = Made({}, plots={"loss_curve": "<svg/>"})
+    shown = materialization_metadata(made, Provenance("x", "a.b"), location="/out", stored_bytes=1, run=RUN)
+    encoded = base64.b64encode(b"<svg/>").decode()
+    assert shown["loss_curve"].value == f"![loss_curve of a.b](data:image/svg+xml;base64,{encoded})"
