@@ -5,7 +5,7 @@ Read strictly, unlike the layout `ytvis`, which leaves out and counts: what is e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -152,7 +152,7 @@ def read_tube_file(path: Path) -> TubeFile:
     )
 
 
-def _by_id(items: list[dict[str, Any]], what: str) -> Mapping[Any, dict[str, Any]]:
+def _by_id(items: list[dict[str, Any]], what: str) -> dict[Any, dict[str, Any]]:
     found: dict[Any, dict[str, Any]] = {}
     for number, item in enumerate(items):
         identity = value(item, "id", f"{what}[{number}]")

@@ -6,7 +6,7 @@ Nothing is decoded: overlaps come from run lengths, one call into pycocotools pe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -35,11 +35,11 @@ class Tubes:
 
     height: int
     width: int
-    masks: Sequence[dict[int, str]]
-    ids: np.ndarray = field(default=None)  # type: ignore[assignment]
-    categories: np.ndarray = field(default=None)  # type: ignore[assignment]
-    scores: np.ndarray = field(default=None)  # type: ignore[assignment]
-    crowd: np.ndarray = field(default=None)  # type: ignore[assignment]
+    masks: Sequence[dict[int, str]]  # the columns that follow are arrays once the tubes are made
+    ids: np.ndarray = None  # type: ignore[assignment]
+    categories: np.ndarray = None  # type: ignore[assignment]
+    scores: np.ndarray = None  # type: ignore[assignment]
+    crowd: np.ndarray = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         count = len(self.masks)
