@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from segassets.errors import BadInput, MissingInput, OutOfSpace
 from segassets.models.checksums import file_sha256
@@ -76,12 +77,19 @@ def download(
         if sha256 and found != sha256:
             _forget(target)
             raise BadInput(
-                f"{url}: expected a file of SHA-256 {sha256}, found {found}; it was not kept. Is the address right, or "
-                "does a proxy answer in its place?"
+                f"{without_secrets(url)}: expected a file of SHA-256 {sha256}, found {found}; it was not kept. "
+                "Is the address right, or does a proxy answer in its place?"
             )
         part.replace(target)
         _forget(target)
     return target
+
+
+def without_secrets(url: str) -> str:
+    """An address as it may be shown: no user, password or query, which may hold a key."""
+    parts = urlsplit(url)
+    place = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, place, parts.path, "", "")) + ("?..." if parts.query else "")
 
 
 def _beside(target: Path, suffix: str) -> Path:
@@ -112,7 +120,7 @@ def _complete(url: str, target: Path, headers: dict[str, str], pause_s: float) -
                 known.total = known.validator = None
             elif error.code < 500 and error.code not in (408, 429):
                 raise MissingInput(
-                    f"{url}: the server answers {error.code} {error.reason}; is the address right?"
+                    f"{without_secrets(url)}: the server answers {error.code} {error.reason}; is the address right?"
                 ) from error
             broken: Exception = error
         except _BROKEN as error:
@@ -122,7 +130,7 @@ def _complete(url: str, target: Path, headers: dict[str, str], pause_s: float) -
         size = now
         if failures >= (_ATTEMPTS if size else 2) or _is_offline(broken):
             raise MissingInput(
-                f"{url}: could not be downloaded ({type(broken).__name__}: {broken}); "
+                f"{without_secrets(url)}: could not be downloaded ({type(broken).__name__}: {broken}); "
                 f"{f'{size} bytes are kept in {part}: run again to go on' if size else 'is there a network?'}"
             ) from broken
         time.sleep(pause_s * 2**failures)

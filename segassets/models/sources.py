@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from segassets.datasets.files import cache_dir
 from segassets.errors import BadConfig, MissingInput
 from segassets.models.checksums import SHA256, record_path, record_sha256, recorded_sha256
-from segassets.models.downloads import download
+from segassets.models.downloads import download, without_secrets
 from segassets.models.spec import HubSource, ModelSpec, UrlSource
 
 
@@ -37,7 +37,8 @@ def cache_path(source: HubSource | UrlSource) -> Path:
     if isinstance(source, HubSource):
         return cache_dir() / "weights" / source.repo.replace("/", "--") / source.file
     folder = f"url-{hashlib.sha256(source.url.encode()).hexdigest()[:12]}"
-    return cache_dir() / "weights" / folder / Path(unquote(urlsplit(source.url).path)).name
+    name = unquote(urlsplit(source.url).path).rpartition("/")[2]
+    return cache_dir() / "weights" / folder / (name if name not in ("", ".", "..") else "weights")
 
 
 def fetch(source: HubSource | UrlSource, name: str, *, force: bool = False) -> Path:
@@ -117,7 +118,7 @@ def _ask_hub(source: HubSource) -> tuple[str, str | None, dict[str, str]]:
 def _elsewhere(source: HubSource | UrlSource, path: Path) -> str:
     """What to do on a machine without a network."""
     if isinstance(source, UrlSource):
-        return f"Where there is a network: get {source.url}, and put it at {path}"
+        return f"Where there is a network: get {without_secrets(source.url)}, and put it at {path}"
     return (
         f"Where there is a network: hf download {source.repo} {source.file} --local-dir weights; then put it at "
         f"{path}, or use a model with source: {{kind: file, path: weights/{source.file}}} (see "

@@ -21,6 +21,13 @@ class HubSource(StrictModel):
     file: str = Field(description="Name of the checkpoint in that repository.")
     sha256: str | None = Field(None, pattern=SHA256, description=_SHA256_TEXT)
 
+    @field_validator("file")
+    @classmethod
+    def _inside(cls, value: str) -> str:
+        if value.startswith("/") or ".." in value.split("/"):
+            raise ValueError("expected a file of the repository, found a path that leaves it")
+        return value
+
 
 class UrlSource(StrictModel):
     """Weights at an address, downloaded on first use into the cache folder."""

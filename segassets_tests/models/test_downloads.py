@@ -242,6 +242,28 @@ def test_offline(monkeypatch: pytest.MonkeyPatch, offline: str) -> None:
     assert "hf download facebook/sam2.1-hiera-large sam2.1_hiera_large.pt --local-dir weights" in text
 
 
+def test_addresses_are_shown_without_keys(server: FileServer, tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as caught:
+        download(f"{server.address}/w.pt?token=hidden", tmp_path / "w.pt", sha256="0" * 64)
+    assert "hidden" not in str(caught.value) and "/w.pt?...: expected" in str(caught.value)
+    assert downloads.without_secrets("https://me:hidden@host:8/a/b.pt") == "https://host:8/a/b.pt"
+
+
+@pytest.mark.parametrize(
+    "url", ["https://host/a/%2e%2e", "https://host/a/..%2F..%2Fb.pt", "https://host/a/%2E"]
+)
+def test_downloads_stay_in_the_cache(url: str) -> None:
+    path = cache_path(UrlSource(kind="url", url=url))
+    assert ".." not in path.parts and path.parent.name.startswith("url-") and path.name in ("weights", "b.pt")
+
+
+@pytest.mark.parametrize("file", ["../a.pt", "a/../../b.pt", "/etc/a.pt", ".."])
+def test_files_of_the_hub_stay_in_the_cache(file: str) -> None:
+    with pytest.raises(ValueError, match="leaves it"):
+        HubSource(kind="hub", repo="a/b", file=file)
+    assert HubSource(kind="hub", repo="a/b", file="sub/a..b.pt").file == "sub/a..b.pt"
+
+
 def test_official_models_have_their_checksums() -> None:
     digests = {
         load_spec(path.stem).source.sha256 for path in (configs_dir() / "models").glob("sam2.1-*.yaml")
