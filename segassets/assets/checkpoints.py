@@ -87,7 +87,10 @@ def _fits(work: Work) -> Figures:
 
     checkpoint = open_checkpoint(work.out)
     network = build_sam2_network(read_spec(checkpoint.model_file))
-    return {"parameters": sum(parameter.numel() for parameter in network.parameters())}
+    return {
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "other_versions": len(checkpoint.other_versions),
+    }
 
 
 CHECKPOINT_CHECKS = (

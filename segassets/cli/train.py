@@ -114,6 +114,7 @@ def training_facts(store: ArtifactStore, kind: str, key: str) -> dict[str, Any]:
         "folder": store.location(CHAINS[kind].checkpoint, key),
         "checkpoint": trained.chosen.name,
         "figures": trained.figures,
+        "other_versions": trained.other_versions,
         "tensorboard": str(trained.tensorboard) if trained.tensorboard.is_dir() else None,
     }
 
@@ -129,6 +130,10 @@ def _show(told: dict[str, dict[str, Any]], kind: str) -> None:
         steps = f"{figures['steps']:.0f} steps in " if "steps" in figures else ""
         typer.echo(f"trained  {key}: {steps}{took(figures.get('seconds'))}; {', '.join(words)}")
         typer.echo(f"         {facts['folder']} ({facts['checkpoint']})")
+        for words in facts["other_versions"]:
+            typer.secho(
+                f"warning  other software: {words}; results may differ in small ways", fg="yellow", err=True
+            )
         if facts["tensorboard"]:
             typer.echo(f"curves   make ui, or: tensorboard --logdir {facts['tensorboard']}")
     if told:
