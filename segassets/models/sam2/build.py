@@ -11,6 +11,7 @@ from segassets.errors import BadConfig, BadInput
 from segassets.models.sam2.instantiate import instantiate, prepare_sam2
 from segassets.models.sam2.weights import fetch_weights, read_weights, weights_sha256
 from segassets.models.spec import ModelSpec, RandomSource
+from segassets.runtime.allocator import keep_freed_memory
 
 if TYPE_CHECKING:
     import torch
@@ -60,7 +61,10 @@ def build_sam2_network(spec: ModelSpec, device: str = "cpu", overrides: dict[str
     if not isinstance(spec.source, RandomSource):
         path = fetch_weights(spec)
         load_parameters(network, read_weights(path), path)
-    return network.to(resolve_device(device)).eval().requires_grad_(False)
+    device = resolve_device(device)
+    if device == "cpu":
+        keep_freed_memory()
+    return network.to(device).eval().requires_grad_(False)
 
 
 def build_sam2_video_predictor(
