@@ -109,7 +109,10 @@ def read_record(folder: Path) -> dict[str, Any]:
         raise MissingInput(f"{folder}: no finished training, {RECORD} is missing{begun}")
     try:
         record = json.loads(path.read_text())
-        return record | {key: record[key] for key in ("files", "best", "figures", "versions")}
+        found = record | {key: record[key] for key in ("files", "best", "figures", "versions")}
+        if strange := [name for name in (*found["files"], *found["best"]) if Path(name).name != name]:
+            raise ValueError(f"{strange[0]!r} is no file of the folder")
+        return found
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(
             f"{path}: cannot be read as the record of a training: {error!r}; train again"

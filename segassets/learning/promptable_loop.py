@@ -97,15 +97,20 @@ class Loop:
             else self._picture_step(rng)
         )
         if not torch.isfinite(loss):
-            raise BadInput(
-                f"step {self.step}: the loss is {loss.item()}. Train again to go on from the last save, with a lower "
-                "from_nothing.learning_rate"
-            )
+            raise BadInput(self._not_a_number("loss", loss))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        if not torch.isfinite(norm):  # a step with it would spoil what is saved next
+            raise BadInput(self._not_a_number("gradient", norm))
         self.optimizer.step()
         self.step += 1
+
+    def _not_a_number(self, what: str, value: torch.Tensor) -> str:
+        return (
+            f"step {self.step}: the {what} is {value.item()}. Train again to go on from the last save, with a lower "
+            "from_nothing.learning_rate"
+        )
 
     def _picture_step(self, rng: np.random.Generator) -> torch.Tensor:
         """Loss of prompts on pictures; now and then with a correcting click."""

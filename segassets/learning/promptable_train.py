@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import shutil
 from collections.abc import Iterator
@@ -21,10 +22,10 @@ from segassets.learning.promptable_start import align_prompts_with_places
 from segassets.learning.render_rooms import render_clips
 from segassets.learning.room_clips import ClipPool
 from segassets.models.registry import load_spec
-from segassets.models.sam2.build import network_config
+from segassets.models.sam2.build import load_parameters, network_config
 from segassets.models.sam2.instantiate import instantiate
 from segassets.runtime.progress import Progress
-from segassets.storage.atomic import write_text
+from segassets.storage.atomic import disk_errors, write_text
 
 if TYPE_CHECKING:
     from sam2.modeling.sam2_base import SAM2Base
@@ -105,7 +106,7 @@ def _save(loop: Loop, curves: Curves, folder: Path) -> None:
 
 def _go_on(loop: Loop, path: Path) -> None:
     stored = read_checkpoint(path)
-    loop.network.load_state_dict(stored["model"])
+    load_parameters(loop.network, stored["model"], path)
     loop.optimizer.load_state_dict(stored["optimizer"])
     loop.step, loop.elapsed_s = stored["steps"], stored["elapsed_s"]
 
@@ -134,11 +135,21 @@ def _render(jobs: list[tuple[Path, range]]) -> None:
 
 def save_weights(network: torch.nn.Module, path: Path) -> None:
     """fp16 safetensors under the parameter names of sam2's own checkpoints, whole or not at all."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     staging = path.with_name(f".{path.name}.tmp")
     tensors: dict[str, Any] = {
         name: value.detach().half().contiguous() for name, value in network.state_dict().items()
     }
-    save_file(tensors, staging)
-    staging.replace(path)
+    try:
+        with disk_errors(path):
+            try:
+                save_file(tensors, staging)
+            except SafetensorError as error:  # wraps the system's error in words of its own
+                if "No space left" not in str(error) and "quota" not in str(error):
+                    raise
+                raise OSError(errno.ENOSPC, str(error)) from error
+        staging.replace(path)
+    finally:
+        staging.unlink(missing_ok=True)

@@ -10,10 +10,12 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from segassets.errors import BadConfig, BadInput
+from segassets.errors import BadConfig, BadInput, OutOfSpace
+from segassets.learning.checkpoints import save_checkpoint
 from segassets.learning.experiment import Experiment, load_experiment
 from segassets.learning.promptable_config import FromNothingConfig
 from segassets.learning.promptable_loop import clip_share, learning_rate
+from segassets.learning.promptable_train import save_weights
 from segassets.learning.train import train_experiment
 from segassets.models.registry import load_spec
 from segassets.models.sam2.build import build_sam2_network
@@ -56,8 +58,21 @@ def test_trains_goes_on_and_leaves_a_model(tmp_path: Path) -> None:
     assert not (out / "rooms").exists() and not (out / "check_rooms").exists()
 
 
+def test_weights_on_a_full_disk(small_disk: Path) -> None:
+    path = small_disk / "weights.safetensors"
+    with pytest.raises(OutOfSpace, match=r"weights\.safetensors"):
+        save_weights(torch.nn.Linear(2000, 1000), path)
+    assert list(small_disk.iterdir()) == []
+
+
+def test_a_checkpoint_of_another_network_is_named(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "out" / "last.pt", {"model": {"a": torch.ones(1)}, "optimizer": {}})
+    with pytest.raises(BadInput, match=r"last\.pt: a checkpoint of another architecture"):
+        train_experiment(_experiment(tmp_path, 0.02), tmp_path / "out", progress=_silent)
+
+
 def test_a_loss_that_is_not_a_number_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"the loss is .*learning_rate"):
+    with pytest.raises(BadInput, match=r"the (loss|gradient) is .*learning_rate"):
         train_experiment(
             _experiment(tmp_path, 0.2, learning_rate=1e30, warmup_steps=1), tmp_path / "out", progress=_silent
         )

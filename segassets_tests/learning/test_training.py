@@ -122,11 +122,18 @@ def test_opened_again(trained: TrainedCheckpoint, tmp_path: Path) -> None:
     ]
 
 
+def _climb(folder: Path) -> None:
+    record = json.loads((folder / "record.json").read_text())
+    record["best"] = ["../last.pt"]
+    (folder / "record.json").write_text(json.dumps(record))
+
+
 @pytest.mark.parametrize(
     ("spoil", "kind", "message"),
     [
         (lambda f: (f / "record.json").unlink(), MissingInput, r"record.json is missing \(one was begun"),
         (lambda f: (f / "record.json").write_text("{}"), BadInput, "train again"),
+        (_climb, BadInput, "'../last.pt' is no file of the folder"),
         (lambda f: (f / "last.pt").unlink(), MissingInput, "last.pt: missing"),
         (lambda f: (f / "last.pt").write_bytes(b"x"), StaleInput, "changed after the training"),
         (lambda f: (f / "model.yaml").write_text("x"), StaleInput, "model.yaml"),
