@@ -11,7 +11,7 @@ from segassets.cli.show import print_json
 
 def export(
     format: str = typer.Argument(
-        ..., help="my3dis, coco, davis, sav or relations; 'list' shows them with their options."
+        ..., help="my3dis, coco, davis, sav, ytvis or relations; 'list' shows them with their options."
     ),
     out_dir: Path | None = typer.Argument(
         None, help="A new folder, or an earlier export of that format, replaced."

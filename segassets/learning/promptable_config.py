@@ -25,7 +25,7 @@ class FromNothingConfig(StrictModel):
     rooms: RoomClips = Field(RoomClips(), description="What it learns from.")
     minutes: float = Field(105.0, gt=0, description="Processor time of the training, in minutes of one core.")
     threads: int = Field(1, ge=1, description="Threads of the training.")
-    learning_rate: float = Field(6e-4, gt=0, description="AdamW's, at its highest.")
+    learning_rate: float = Field(4e-4, gt=0, description="AdamW's, at its highest.")
     weight_decay: float = Field(0.01, ge=0, description="0 for biases and norms, whatever this says.")
     warmup_steps: int = Field(200, ge=1, description="Steps to the full learning rate.")
     falling_share: float = Field(
