@@ -140,9 +140,9 @@ class Loop:
         teacher = max(0.0, 0.5 * (1 - self.progress / 0.6))
         tracking, overlap = clip_loss(self.network, features, targets, rng, teacher)
         one = torch.from_numpy(rng.integers(frames, size=1))
-        labels = [getattr(clip, name).flatten(0, 1)[one] for name in ("objects", "parts")]
+        objects, parts = clip.objects.flatten(0, 1)[one], clip.parts.flatten(0, 1)[one]
         chosen = Features([level[one] for level in features.levels], [])
-        pictures = picture_loss(self.network, chosen, *labels, config.prompts_per_picture, rng, False)
+        pictures = picture_loss(self.network, chosen, objects, parts, config.prompts_per_picture, rng, False)
         self._window["train/clips"].append(tracking.item())
         self._window["train/track_iou"].append(overlap.item())
         return tracking + 0.5 * pictures
