@@ -21,6 +21,15 @@ CROWD_SOURCE = "annotation_crowd"
 
 
 @dataclass(frozen=True)
+class FrameTubes:
+    """The tubes on one frame: positions int64 (K,), counts, areas int64 (K,)."""
+
+    members: np.ndarray
+    counts: list[str]
+    areas: np.ndarray
+
+
+@dataclass(frozen=True)
 class Tubes:
     """Tubes of one video, in order.
 
@@ -72,8 +81,8 @@ class Tubes:
         )
 
     @cached_property
-    def by_frame(self) -> dict[int, tuple[list[int], list[str], np.ndarray]]:
-        """Frame -> positions of the tubes there, their counts and areas."""
+    def by_frame(self) -> dict[int, FrameTubes]:
+        """What is on each frame that has any tube."""
         places: dict[int, tuple[list[int], list[str]]] = {}
         for at, masks in enumerate(self.masks):
             for frame, counts in masks.items():
@@ -81,23 +90,27 @@ class Tubes:
                 members.append(at)
                 texts.append(counts)
         return {
-            frame: (members, texts, rle.areas(texts, self.height, self.width))
+            frame: FrameTubes(np.array(members), texts, rle.areas(texts, self.height, self.width))
             for frame, (members, texts) in places.items()
         }
 
     def areas(self) -> tuple[np.ndarray, np.ndarray]:
         """Pixels of each tube over all frames, int64 (N,), and frames with at least one pixel, int64 (N,)."""
         total, frames = np.zeros(len(self), np.int64), np.zeros(len(self), np.int64)
-        for members, _, areas in self.by_frame.values():
-            total[members] += areas
-            frames[members] += areas > 0
+        for there in self.by_frame.values():
+            total[there.members] += there.areas
+            frames[there.members] += there.areas > 0
         return total, frames
 
 
-def tube_iou(first: Tubes, second: Tubes) -> np.ndarray:
+def tube_iou(first: Tubes, second: Tubes, at_least: float = 0.0) -> np.ndarray:
     """Pixels two tubes share over pixels either has, summed over all frames: float64 (len(first), len(second)).
 
     A frame that only one of them is on adds to what either has; two empty tubes have IoU 0.
+
+    Args:
+        at_least: values below may be given as 0, except the largest of each column. Boxes and areas rule most pairs
+            out, which need no masks then: worth it where most tubes have nothing to do with each other.
 
     Raises:
         BadInput: the videos differ in size.
@@ -107,16 +120,63 @@ def tube_iou(first: Tubes, second: Tubes) -> np.ndarray:
             f"expected tubes of one video, found frames of {first.height} x {first.width} and {second.height} x "
             f"{second.width} (height x width)"
         )
-    shared = np.zeros((len(first), len(second)))
+    sums = first.areas()[0][:, None] + second.areas()[0][None]
+    if at_least <= 0:
+        return _over(_shared(first, second, np.ones(sums.shape, bool)), sums)
+    bound = _over(_at_most(first, second), sums)
+    wanted = (bound > 0) & (bound >= at_least)
+    shared = _shared(first, second, wanted)
+    more = ~wanted & (bound > _over(shared, sums).max(0, initial=0.0))
+    if more.any():  # the best of a column is below `at_least`: find it among what was left out
+        shared += _shared(first, second, more)
+    return _over(shared, sums)
+
+
+def _over(shared: np.ndarray, sums: np.ndarray) -> np.ndarray:
+    either = sums - shared
+    return np.divide(shared, either, out=np.zeros_like(shared), where=either > 0)
+
+
+def _at_most(first: Tubes, second: Tubes) -> np.ndarray:
+    """More pixels than this no pair shares: on each frame no more than the smaller mask has, or both boxes have."""
+    most = np.zeros((len(first), len(second)))
     one, other = first.by_frame, second.by_frame
     for frame in one.keys() & other.keys():
-        rows, texts, areas = one[frame]
-        columns, other_texts, other_areas = other[frame]
-        iou = rle.iou_matrix(texts, other_texts, first.height, first.width)
+        mine, theirs = one[frame], other[frame]
+        boxes, their_boxes = (
+            rle.boxes_xywh(there.counts, first.height, first.width) for there in (mine, theirs)
+        )
+        low, high = boxes[:, None, :2], boxes[:, None, :2] + boxes[:, None, 2:]
+        their_low, their_high = their_boxes[:, :2], their_boxes[:, :2] + their_boxes[:, 2:]
+        sides = np.maximum(np.minimum(high, their_high) - np.maximum(low, their_low), 0)
+        both = np.minimum(
+            sides[..., 0].astype(float) * sides[..., 1], np.minimum(mine.areas[:, None], theirs.areas)
+        )
+        most[np.ix_(mine.members, theirs.members)] += both
+    return most
+
+
+def _shared(first: Tubes, second: Tubes, wanted: np.ndarray) -> np.ndarray:
+    """Pixels the wanted pairs share, float64; 0 elsewhere."""
+    shared = np.zeros(wanted.shape)
+    one, other = first.by_frame, second.by_frame
+    for frame in one.keys() & other.keys():
+        mine, theirs = one[frame], other[frame]
+        pairs = wanted[np.ix_(mine.members, theirs.members)]
+        rows, columns = np.flatnonzero(pairs.any(1)), np.flatnonzero(pairs.any(0))
+        if not len(rows):
+            continue
+        iou = rle.iou_matrix(
+            [mine.counts[row] for row in rows],
+            [theirs.counts[column] for column in columns],
+            first.height,
+            first.width,
+        )
         # i = iou (a + b) / (1 + iou) is a whole number but for rounding
-        shared[np.ix_(rows, columns)] += np.rint(iou * (areas[:, None] + other_areas) / (1 + iou))
-    either = first.areas()[0][:, None] + second.areas()[0][None] - shared
-    return np.divide(shared, either, out=np.zeros_like(shared), where=either > 0)
+        pixels = np.rint(iou * (mine.areas[rows, None] + theirs.areas[columns]) / (1 + iou))
+        pixels *= pairs[np.ix_(rows, columns)]
+        shared[np.ix_(mine.members[rows], theirs.members[columns])] += pixels
+    return shared
 
 
 def tubes_of_table(
@@ -183,8 +243,8 @@ def table_of_tubes(
     if len(tubes) and tubes.ids.min() < 1:
         raise BadInput(f"expected tubes with ids from 1, found {tubes.ids.min()}")
     rows = MaskRows(scene)
-    for frame, (members, texts, _) in sorted(tubes.by_frame.items()):
-        for at, counts in zip(members, texts, strict=True):
+    for frame, there in sorted(tubes.by_frame.items()):
+        for at, counts in zip(there.members.tolist(), there.counts, strict=True):
             rows.add(
                 frame=frame, source_frame=source_frames[frame], height=tubes.height, width=tubes.width,
                 rle_counts=counts, source=CROWD_SOURCE if tubes.crowd[at] else source, track_id=int(tubes.ids[at]),

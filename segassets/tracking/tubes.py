@@ -148,7 +148,7 @@ def _choose(
 
 def distinct_tubes(tubes: Tubes, max_iou: float) -> np.ndarray:
     """Positions of tubes whose IoU with every earlier one kept is at most `max_iou`; int64."""
-    iou = tube_iou(tubes, tubes)
+    iou = tube_iou(tubes, tubes, at_least=max_iou)
     kept: list[int] = []
     for at in range(len(tubes)):
         if not kept or iou[at, kept].max() <= max_iou:

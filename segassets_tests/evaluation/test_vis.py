@@ -72,6 +72,15 @@ def test_iou_in_space_and_time():
         tube_iou(tubes(A), Tubes(5, 5, []))
 
 
+@pytest.mark.parametrize("at_least", [0.1, 0.5, 0.9])
+def test_pairs_below_a_bound_are_left_out_but_for_the_best(at_least):
+    truth, predicted = make_videos(1, 12, 30, 6, (100, 120), 3, 7)[0]
+    whole, found = tube_iou(predicted, truth), tube_iou(predicted, truth, at_least)
+    assert np.array_equal(found[whole >= at_least], whole[whole >= at_least])
+    assert np.array_equal(found.max(0), whole.max(0)) and (found <= whole).all()
+    assert (found == 0).sum() > (whole == 0).sum()
+
+
 def test_ids_from_zero_and_a_perfect_result():
     truth = tubes(A, B, ids=[0, 7], categories=[0, 5])
     found = scores_of((truth, truth), categories={0: "forceps", 5: "probe"})
