@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 _GOLDEN = 0.6180339887498949  # steps of the golden ratio keep neighbouring ids far apart in hue
 _INK = (24, 26, 30)
 _PAPER = (250, 250, 250)
+_HIDDEN = 0.6  # the most that masks lying over each other hide of the picture
 
 Masks = np.ndarray | Sequence[tuple[int, np.ndarray]]
 
@@ -37,12 +38,14 @@ def draw_instances(
 ) -> np.ndarray:
     """A copy of the picture with tinted, outlined and numbered masks; small masks lie over large ones.
 
+    However many masks lie over each other, the picture shows through.
+
     Args:
         rgb: picture uint8 (H, W, 3).
         masks: bool (N, H, W), or pairs (id, mask (H, W)).
         ids: ids of the N masks; 1..N when not given.
         labels: write the id into each mask; a mapping from id gives other words; False writes nothing.
-        alpha: strength of the tint, 0 to 1.
+        alpha: strength of the tint where one mask lies, 0 to 1.
         outline_px: width of the outline; by default one part in 240 of the shorter side.
 
     Returns:
@@ -54,10 +57,11 @@ def draw_instances(
     boxes = [(identity, mask, _box(mask)) for identity, mask in pairs]
     shown = [(identity, mask[box], box) for identity, mask, box in boxes if box is not None]
     shown.sort(key=lambda item: -int(item[1].sum()))
+    tint = _tints(shown, canvas.shape[:2], alpha)
     for identity, mask, box in shown:
         colour = np.array(colour_of(identity), np.float32)
-        region = canvas[box]
-        region[mask] = (region[mask] * (1 - alpha) + colour * alpha).astype(np.uint8)
+        region, strength = canvas[box], tint[box][mask][:, None]
+        region[mask] = (region[mask] * (1 - strength) + colour * strength).astype(np.uint8)
         region[_outline(mask, width)] = colour.astype(np.uint8)
     if labels is False or not shown:
         return canvas
@@ -119,6 +123,19 @@ def _box(mask: np.ndarray) -> tuple[slice, slice] | None:
     if not len(rows):
         return None
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _tints(
+    shown: Sequence[tuple[int, np.ndarray, tuple[slice, slice]]], size_hw: tuple[int, int], alpha: float
+) -> np.ndarray:
+    """Strength float32 (H, W) of each of the tints of a pixel, so that all of them hide at most `_HIDDEN` of it."""
+    depth = np.zeros(size_hw, np.intp)
+    for _, mask, box in shown:
+        depth[box] += mask
+    over = np.arange(1, max(int(depth.max()), 1) + 1)
+    hidden = np.minimum(1 - (1 - alpha) ** over, max(alpha, _HIDDEN))
+    strength = np.concatenate([[0.0], 1 - (1 - hidden) ** (1 / over)])
+    return strength.astype(np.float32)[depth]
 
 
 def _outline(mask: np.ndarray, width: int) -> np.ndarray:

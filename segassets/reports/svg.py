@@ -26,7 +26,7 @@ svg.plot .line{stroke:color-mix(in srgb,var(--c) 80%,var(--ink))}
 svg.plot .bar{fill:color-mix(in srgb,var(--c) 86%,var(--ink))}}
 svg.plot .middle{stroke:var(--ink);fill:none;stroke-width:2.6;stroke-linejoin:round}
 svg.plot .gap{stroke:var(--c);stroke-width:1;stroke-dasharray:2 3;opacity:.7}
-svg.plot .mark{fill:var(--ink)} svg.plot .end{stroke:var(--ink);fill:none;stroke-width:1.4}
+svg.plot .mark{fill:#111;stroke:#fff;stroke-width:1} svg.plot .end{stroke:var(--ink);fill:none;stroke-width:1.4}
 """
 _SCHEME = """
 :root{--ink:#1c2127;--faint:#68707c;--grid:#dfe3e8;--paper:#fff}

@@ -28,8 +28,10 @@ _SCORE_TICKS = {0.0: "0", 0.25: "", 0.5: "0.5", 0.75: "", 1.0: "1"}
 
 
 def largest(tracks: Sequence[TrackFigures], most: int) -> list[TrackFigures]:
-    """The tracks that cover most over the whole scene, in their usual order."""
-    by_size = sorted(tracks, key=lambda item: (-float(item.areas.sum()), item.track_id))[:most]
+    """The tracks of true objects, then those that cover most over the whole scene; in their usual order."""
+    by_size = sorted(
+        tracks, key=lambda item: (not item.object_name, -float(item.areas.sum()), item.track_id)
+    )[:most]
     chosen = {item.track_id for item in by_size}
     return [item for item in tracks if item.track_id in chosen]
 
@@ -54,9 +56,13 @@ def track_rows(tracks: Sequence[TrackFigures]) -> list[dict[str, Any]]:
 
 
 def tracker_counts(stats: dict[str, Any]) -> list[dict[str, str]]:
-    """What the tracker counted, in words; resumption and speed are left to time and memory."""
-    counts = {name: value for name, value in stats.items() if isinstance(value, int) and name in _COUNTED}
-    return [{"name": _COUNTED[name], "count": f"{value:,}"} for name, value in counts.items()]
+    """What the tracker counted, in words, where there was any; each candidate is told of once."""
+    counts = {name: stats[name] for name in _COUNTED if isinstance(stats.get(name), int)}
+    if (
+        "supported" in counts
+    ):  # the tracker counts those that found a track, or bring one back, as its support as well
+        counts["supported"] -= counts.get("founded", 0) + counts.get("relinked", 0)
+    return [{"name": _COUNTED[name], "count": f"{value:,}"} for name, value in counts.items() if value > 0]
 
 
 def plots(tracks: Sequence[TrackFigures], frames: int) -> list[dict[str, Any]]:
@@ -65,7 +71,7 @@ def plots(tracks: Sequence[TrackFigures], frames: int) -> list[dict[str, Any]]:
     for level in dict.fromkeys(item.level for item in tracks):
         own = [item for item in tracks if item.level == level]
         areas = [(_name(item), item.colour, item.frames.tolist(), item.areas.tolist()) for item in own]
-        scores = [(_name(item), item.colour, item.frames.tolist(), item.scores.tolist()) for item in own]
+        scores = [(_name(item), item.colour, *_scores(item)) for item in own]
         scored = any(math.isfinite(value) for *_, values in scores for value in values)
         words = f"of tracks over {several(frames, 'frame')}, {level_name(level)}"
         made.append(
@@ -80,6 +86,13 @@ def plots(tracks: Sequence[TrackFigures], frames: int) -> list[dict[str, Any]]:
 
 
 _Series = Sequence[tuple[str, str, list[int], list[float]]]
+
+
+def _scores(item: TrackFigures) -> tuple[list[int], list[float]]:
+    """Frames and scores, without the frame that founded the track: of a mask it is given the network is certain."""
+    founded = item.prompts[0] if len(item.prompts) else None
+    kept = [frame != founded for frame in item.frames.tolist()]
+    return item.frames[kept].tolist(), item.scores[kept].tolist()
 
 
 def _area_plot(series: _Series, frames: int, label: str, tracks: Sequence[TrackFigures]) -> str:

@@ -65,6 +65,16 @@ def test_labels_do_not_cover_each_other():
     assert dark.sum() > 2.2 * one.sum()
 
 
+def test_the_picture_shows_through_many_masks():
+    white, black = np.full_like(GRAY, 255), np.zeros_like(GRAY)
+    for count, least, most in ((1, 0.64, 0.66), (2, 0.41, 0.43), (20, 0.35, 0.41), (200, 0.1, 0.45)):
+        masks = np.stack([square()] * count)
+        light, dark = (draw_instances(rgb, masks, labels=False)[20, 30].astype(int) for rgb in (white, black))
+        assert least <= (light - dark).mean() / 255 <= most, count
+    solid = draw_instances(white, np.stack([square()] * 3), labels=False, alpha=1.0)
+    assert tuple(solid[20, 30]) == colour_of(3)
+
+
 def test_small_masks_lie_over_large_ones():
     inner = np.zeros((64, 80), bool)
     inner[20:30, 30:40] = True

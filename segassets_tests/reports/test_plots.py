@@ -11,7 +11,7 @@ import pytest
 from segassets.reports import svg
 from segassets.reports.figures import TrackFigures
 from segassets.reports.timeline import timeline
-from segassets.reports.track_view import largest, plots
+from segassets.reports.track_view import largest, plots, tracker_counts
 
 NS = "{http://www.w3.org/2000/svg}"
 
@@ -104,3 +104,38 @@ def test_largest_keeps_the_order() -> None:
     tracks = [track(1, [0]), track(3, [0, 1]), track(2, [0, 1, 2])]
     assert [item.track_id for item in largest(tracks, 2)] == [3, 2]
     assert largest([], 5) == []
+
+
+def test_tracks_of_true_objects_are_always_shown() -> None:
+    tracks = [track(1, [0], object_name="cat"), track(3, [0, 1]), track(2, [0, 1, 2])]
+    assert [item.track_id for item in largest(tracks, 2)] == [1, 2]
+
+
+def test_the_frame_that_founded_a_track_has_no_score() -> None:
+    tracks = [track(number, [0, 1, 2, 3], prompts=[1, 3]) for number in (1, 2, 3)]
+    (plot,) = plots(tracks, 4)
+    root = parse(plot["score"])
+    starts = [path.get("d").count("M") for path in root.iter(f"{NS}path")]
+    assert starts == [2] * 4, "broken once, the median as well"
+    assert [path.get("d").count("M") for path in parse(plot["area"]).iter(f"{NS}path")] == [1] * 4
+    assert plots([track(1, [5], prompts=[5])], 6)[0]["score"] is None
+
+
+@pytest.mark.parametrize(
+    ("stats", "said"),
+    [
+        ({}, []),
+        ({"founded": 3, "supported": 3, "over_limit": 0, "seconds": 1.5}, ["3 candidates founded a track"]),
+        (
+            {"founded": 1200, "supported": 1207, "relinked": 2, "over_limit": 4, "frames": 9},
+            [
+                "1,200 candidates founded a track",
+                "5 candidates supported one",
+                "2 candidates brought back a track that had left",
+                "4 candidates beyond the limit of objects",
+            ],
+        ),
+    ],
+)
+def test_candidates_are_told_of_once(stats: dict, said: list[str]) -> None:
+    assert [f"{item['count']} {item['name']}" for item in tracker_counts(stats)] == said
