@@ -66,7 +66,7 @@ class Events(SqliteEventLogStorage):
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        self._engines: OrderedDict[tuple[int, str], tuple[Engine, tuple[int, int]]] = OrderedDict()
+        self._engines: OrderedDict[tuple[int, str], tuple[Engine, tuple[int, int] | None]] = OrderedDict()
         self._tables: set[str] = set()
         self._columns: set[str] = set()
         super().__init__(base_dir, inst_data)

@@ -97,11 +97,13 @@ def _wait_for_backfill(deployment: Deployment, seconds: float):
 
 def test_the_graph_is_seen(page, url: str) -> None:
     page.goto(f"{url}/asset-groups")
-    for group in ("footage", "segmentation", "reports"):
-        # the second of the two, beside the list, is the group in the graph: a click opens it
-        page.get_by_text(group, exact=True).locator("visible=true").nth(1).click()
-        page.wait_for_timeout(1500)
+    for group in ("footage", "segmentation", "reports", "training", "experiments"):
+        # the second of the two, beside the list, is the group in the graph
+        page.get_by_text(group, exact=True).locator("visible=true").nth(1).wait_for()
     _shot(page, "graph")
+    page.get_by_text("footage", exact=True).locator("visible=true").nth(1).click()  # opens it
+    for asset in ("frames", "coco_masks"):
+        page.get_by_text(asset, exact=True).locator("visible=true").first.wait_for()
     page.goto(f"{url}/locations/segassets.definitions/asset-groups/segmentation")
     for asset in ("mask_candidates", "filtered_masks", "sam2_tracks"):
         page.get_by_text(asset, exact=True).first.wait_for()
