@@ -7,7 +7,12 @@ from typing import Any
 
 from segassets.errors import BadConfig
 
-ALLOWED = ("sam2.modeling.", "sam2.sam2_video_predictor.", "training.model.", "segassets.models.sam2.conv_trunk.")
+ALLOWED = (
+    "sam2.modeling.",
+    "sam2.sam2_video_predictor.",
+    "training.model.",
+    "segassets.models.sam2.conv_trunk.",
+)
 
 
 def prepare_sam2() -> None:
@@ -43,8 +48,6 @@ def instantiate(node: Any) -> Any:
     try:
         return getattr(importlib.import_module(module_name), class_name)(**arguments)
     except (ImportError, AttributeError) as error:
-        raise BadConfig(
-            f"network: _target_ {target!r} does not exist: {error}"
-        ) from error
+        raise BadConfig(f"network: _target_ {target!r} does not exist: {error}") from error
     except TypeError as error:
         raise BadConfig(f"network: {target}: {error}") from error
