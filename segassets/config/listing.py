@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
 import pydantic
-from pydantic_core import PydanticUndefined
 
 from segassets.config.load import SHORT_NAMES
 from segassets.config.settings import Settings
 from segassets.strict import union_arms
+
+NEEDED = object()  # the default of a setting that has none
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def all_settings(model: type[pydantic.BaseModel] = Settings, path: tuple[str, ..
         if isinstance(inner, type) and issubclass(inner, pydantic.BaseModel):
             yield from all_settings(inner, (*path, name))
             continue
-        default = field.get_default(call_default_factory=True)
+        default = NEEDED if field.is_required() else field.get_default(call_default_factory=True)
         yield Setting((*path, name), _kind(inner), default, (field.description or "").rstrip("."))
 
 
@@ -59,7 +60,7 @@ def markdown(model: type[pydantic.BaseModel] = Settings) -> str:
     for setting in all_settings(model):
         name = f"`{setting.name}`" + (f", `{setting.short}`" if setting.short else "")
         meaning = f"{setting.description} ({setting.kind})".replace("|", "\\|")
-        needed = setting.default is PydanticUndefined
+        needed = setting.default is NEEDED
         lines.append(f"| {name} | {'needed' if needed else f'`{text(setting.default)}`'} | {meaning} |")
     return "\n".join(lines)
 

@@ -11,12 +11,14 @@ from segassets.models.spec import ModelSpec, RandomSource
 
 @cache
 def tiny_spec(seed: int = 0, image_size: int = 64) -> ModelSpec:
-    """nano's network at a fraction of its width, with every option of SAM 2.1 switched on and random
-    values."""
+    """nano's network at a fraction of its width with sam2's own trunk, every option of SAM 2.1 switched on and
+    random values."""
     nano = load_spec("nano").model_dump()
     network: dict[str, Any] = nano["network"]
-    network["image_encoder"]["trunk"] |= {
-        "embed_dim": 8, "stages": [1, 1, 2, 1], "global_att_blocks": [3], "window_spec": [8, 4, 4, 2],
+    network["image_encoder"]["trunk"] = {
+        "_target_": "sam2.modeling.backbones.hieradet.Hiera", "embed_dim": 8, "num_heads": 1,
+        "stages": [1, 1, 2, 1], "global_att_blocks": [3], "window_spec": [8, 4, 4, 2],
+        "window_pos_embed_bkg_spatial_size": [7, 7],
     }  # fmt: skip
     neck = network["image_encoder"]["neck"]
     neck |= {"d_model": 32, "backbone_channel_list": [64, 32, 16, 8]}
