@@ -68,12 +68,12 @@ def _scenes_of(data: ClipData, store: ArtifactStore) -> Iterator[TrueScene]:
     import segassets.api as results
     from segassets.datasets.config import load_dataset
     from segassets.datasets.load import dataset_keys
+    from segassets.datasets.selection import select_scenes
     from segassets.evaluation.scenes import TrueScene, open_true_scenes
-    from segassets.learning.clip_sources import chosen_keys
     from segassets.masks.schemas import MASKS
     from segassets.masks.table import read_table
 
-    keys = chosen_keys(dataset_keys(load_dataset(data.dataset)), data)
+    keys = select_scenes(data.scenes, {data.dataset: dataset_keys(load_dataset(data.dataset))})
     if data.masks == "annotations":
         yield from open_true_scenes(data.dataset, keys)
         return

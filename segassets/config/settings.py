@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import pydantic
 from pydantic import Field
 
-from segassets.datasets.config import SceneRange, parse_frames
+from segassets.datasets.config import parse_frames
+from segassets.datasets.selection import SceneSelection, listed
 from segassets.errors import BadConfig
 from segassets.proposals.config import CandidateConfig, FilterConfig
 from segassets.reports.config import ComparisonConfig, ReportConfig
@@ -19,20 +20,6 @@ from segassets.strict import StrictModel
 from segassets.tracking.config import TrackingConfig
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
-
-
-def _form(value: Any) -> str:
-    if isinstance(value, (dict, SceneRange)):
-        return "range"
-    return "all" if value == "all" else "list"
-
-
-SceneSelection = Annotated[
-    Annotated[Literal["all"], pydantic.Tag("all")]
-    | Annotated[list[str], pydantic.Tag("list")]
-    | Annotated[SceneRange, pydantic.Tag("range")],
-    pydantic.Discriminator(_form),
-]
 
 
 class StageToggles(StrictModel):
@@ -98,7 +85,7 @@ class Settings(StrictModel):
     @pydantic.field_validator("scenes", "datasets", mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
-        return [part.strip() for part in value.split(",") if part.strip()] if _is_listing(value) else value
+        return listed(value)
 
     @pydantic.field_validator("frames", mode="before")
     @classmethod
@@ -124,10 +111,6 @@ class Settings(StrictModel):
         """The output root: its placeholder filled, a local path made absolute."""
         text = self.output_root.replace("{name}", self.name)
         return text if "://" in text else str(Path(text).expanduser().absolute())
-
-
-def _is_listing(value: Any) -> bool:
-    return isinstance(value, str) and value != "all"
 
 
 def _as_value_error(check: Callable[[str], Any], value: str) -> Any:

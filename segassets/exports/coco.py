@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
-from segassets.errors import BadInput
-from segassets.exports.source import MASK_ASSETS, ExportSource, levels_of
+from segassets.exports.source import MASK_ASSETS, ExportSource, categories_of, levels_of
 from segassets.storage import atomic
 from segassets.strict import StrictModel
 
@@ -31,7 +30,7 @@ def write_coco(sources: Sequence[ExportSource], folder: Path, options: CocoOptio
     A video is a scene. Image, annotation and video ids count from 1: evaluators take 0 for "unmatched". A
     mask without a category gets a category of its own, named "object".
     """
-    categories = _categories(sources)
+    categories = categories_of(sources)
     none_id = max(categories, default=0) + 1
     videos: list[dict[str, Any]] = []
     images: list[dict[str, Any]] = []
@@ -53,18 +52,6 @@ def write_coco(sources: Sequence[ExportSource], folder: Path, options: CocoOptio
     }
     atomic.write_text(folder / options.file_name, json.dumps(document, separators=(",", ":")))
     return {"images": len(images), "annotations": len(annotations), "categories": len(categories)}
-
-
-def _categories(sources: Iterable[ExportSource]) -> dict[int, str]:
-    found: dict[int, str] = {}
-    for source in sources:
-        for key, name in source.categories.items():
-            if found.setdefault(key, name) != name:
-                raise BadInput(
-                    f"scene {source.scene}: category {key} is '{name}', but '{found[key]}' in a scene before "
-                    "it; export the scenes of each dataset apart"
-                )
-    return found
 
 
 def _images(source: ExportSource, first_id: int, video_id: int) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
@@ -100,3 +101,20 @@ def of_level(masks: pa.Table, level: int) -> pa.Table:
 def levels_of(masks: pa.Table) -> list[int]:
     """Levels that occur, ascending (coarse to fine)."""
     return sorted(set(masks.column("level").to_pylist()))
+
+
+def categories_of(sources: Iterable[ExportSource]) -> dict[int, str]:
+    """Category id to name over scenes.
+
+    Raises:
+        BadInput: one id has two names; names the scene.
+    """
+    found: dict[int, str] = {}
+    for source in sources:
+        for key, name in source.categories.items():
+            if found.setdefault(key, name) != name:
+                raise BadInput(
+                    f"scene {source.scene}: category {key} is '{name}', but '{found[key]}' in a scene before "
+                    "it; export the scenes of each dataset apart"
+                )
+    return found

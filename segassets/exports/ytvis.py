@@ -11,7 +11,7 @@ null (YTVIS); areas hold 0 there on demand, as WS-OVVIS's converter wrote them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +22,7 @@ from pydantic import Field
 
 from segassets.errors import BadInput
 from segassets.exports.jpegs import write_jpegs
-from segassets.exports.source import MASK_ASSETS, ExportSource
+from segassets.exports.source import MASK_ASSETS, ExportSource, categories_of
 from segassets.masks import rle
 from segassets.masks.schemas import TUBES
 from segassets.masks.table import read_table
@@ -135,7 +135,7 @@ def write_ytvis(sources: Sequence[ExportSource], folder: Path, options: YtvisOpt
     Raises:
         BadInput: a track has two masks on a frame, frames of several sizes, categories that contradict.
     """
-    known = _categories(sources) if options.categories != "agnostic" else {}
+    known = categories_of(sources) if options.categories != "agnostic" else {}
     ids = {key: at if options.categories == "contiguous" else key for at, key in enumerate(sorted(known), 1)}
     names = {ids[key]: name for key, name in known.items()}
     document = YtvisDocument(ids, max(names, default=0) + 1, options.absent_areas)
@@ -166,15 +166,3 @@ def _file_names(source: ExportSource, options: YtvisOptions) -> list[str]:
     if options.pictures == "none":
         return [row["uri"] for row in source.frame_rows]
     return [f"{source.scene}/{row['frame']:05d}.jpg" for row in source.frame_rows]
-
-
-def _categories(sources: Iterable[ExportSource]) -> dict[int, str]:
-    found: dict[int, str] = {}
-    for source in sources:
-        for key, name in source.categories.items():
-            if found.setdefault(key, name) != name:
-                raise BadInput(
-                    f"scene {source.scene}: category {key} is '{name}', but '{found[key]}' in a scene before it; "
-                    "export the scenes of each dataset apart"
-                )
-    return found

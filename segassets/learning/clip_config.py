@@ -6,12 +6,12 @@ taught as empty.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import pydantic
 from pydantic import Field
 
-from segassets.datasets.config import SceneRange
+from segassets.datasets.selection import SceneSelection, listed
 from segassets.strict import StrictModel
 
 ShortVideos = Literal["refuse", "skip", "shorten", "repeat_last"]
@@ -19,25 +19,11 @@ Merge = Literal["instance", "category"]
 Level = Literal["objects", "parts", "all"]
 
 
-def _form(value: Any) -> str:
-    if isinstance(value, (dict, SceneRange)):
-        return "range"
-    return "all" if value == "all" else "list"
-
-
-SceneChoice = Annotated[
-    Annotated[Literal["all"], pydantic.Tag("all")]
-    | Annotated[list[str], pydantic.Tag("list")]
-    | Annotated[SceneRange, pydantic.Tag("range")],
-    pydantic.Discriminator(_form),
-]
-
-
 class ClipData(StrictModel):
     """One source of clips: scenes of one dataset, whose masks teach, and how clips are cut from them."""
 
     dataset: str = Field(description="Name of a dataset in configs/datasets/, or its YAML file.")
-    scenes: SceneChoice = Field(
+    scenes: SceneSelection = Field(
         "all", description="'all', a list of scene keys or names, or {start, end} (included, lexical)."
     )
     masks: str = Field(
@@ -87,9 +73,7 @@ class ClipData(StrictModel):
     @pydantic.field_validator("scenes", "categories", mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
-        if isinstance(value, str) and value != "all":
-            return [part.strip() for part in value.split(",") if part.strip()]
-        return value
+        return listed(value)
 
     @pydantic.field_validator("scenes", "categories")
     @classmethod

@@ -11,11 +11,12 @@ import pyarrow as pa
 import segassets.api as results
 from segassets.datasets.annotations import annotation_table
 from segassets.datasets.categories import refuse_empty_categories, required_categories
-from segassets.datasets.config import SceneRange, load_dataset
+from segassets.datasets.config import load_dataset
 from segassets.datasets.frames import frames_table
 from segassets.datasets.load import dataset_keys, open_scene_of
 from segassets.datasets.scene import OBJECT_LEVEL, Scene
-from segassets.errors import BadConfig, BadInput, did_you_mean
+from segassets.datasets.selection import select_scenes
+from segassets.errors import BadConfig, BadInput
 from segassets.learning.clip_categories import kept_categories, one_meaning, refuse_empty
 from segassets.learning.clip_config import ClipData
 from segassets.learning.clip_scenes import TrainingScene, refuse_foreign_sizes
@@ -37,7 +38,7 @@ def open_training_scenes(
         MissingInput, StaleInput: as the store says.
     """
     config = load_dataset(data.dataset)
-    keys = chosen_keys(dataset_keys(config), data)
+    keys = select_scenes(data.scenes, {data.dataset: dataset_keys(config)})
     if data.masks == "annotations":
         found = [_annotated(open_scene_of(config, key)) for key in keys]
     else:
@@ -58,34 +59,6 @@ def open_training_scenes(
             ids = [scene.row_category for scene in scenes]
             refuse_empty_categories(data.dataset, names, ids, required_categories(config))
     return scenes
-
-
-def chosen_keys(keys: list[str], data: ClipData) -> list[str]:
-    """The keys that `scenes` of the source selects, each once.
-
-    Raises:
-        BadConfig: an unknown scene (with the nearest known), or none at all.
-    """
-    names = {key.partition(".")[2] or key: key for key in keys}
-    if isinstance(data.scenes, list):
-        known = names | {key: key for key in keys}
-        for item in data.scenes:
-            if item not in known:
-                hint = did_you_mean(item, keys if "." in item else names)
-                raise BadConfig(f"'scenes': dataset {data.dataset!r} has no scene {item!r}.{hint}")
-        found = [known[item] for item in data.scenes]
-    elif isinstance(data.scenes, SceneRange):
-        start, end = data.scenes.start, data.scenes.end
-        found = [
-            names[name]
-            for name in sorted(names)
-            if (start is None or name >= start) and (end is None or name <= end)
-        ]
-    else:
-        found = keys
-    if not found:
-        raise BadConfig(f"'scenes' selects nothing: {data.scenes!r} of dataset {data.dataset!r}")
-    return list(dict.fromkeys(found))
 
 
 @dataclass

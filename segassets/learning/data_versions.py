@@ -8,8 +8,8 @@ import json
 from segassets.datasets.config import load_dataset
 from segassets.datasets.load import dataset_keys, open_scene_of
 from segassets.datasets.scene import scene_fingerprint
+from segassets.datasets.selection import select_scenes
 from segassets.learning.clip_config import ClipData
-from segassets.learning.clip_sources import chosen_keys
 from segassets.learning.experiment import DataConfig
 from segassets.storage.store import ArtifactStore
 
@@ -30,7 +30,7 @@ def data_versions(data: DataConfig, store: ArtifactStore) -> dict[str, str]:
 def source_version(data: ClipData, store: ArtifactStore) -> str:
     """The version of one source of clips; errors as in `data_versions`."""
     config = load_dataset(data.dataset)
-    keys = chosen_keys(dataset_keys(config), data)
+    keys = select_scenes(data.scenes, {data.dataset: dataset_keys(config)})
     if data.masks == "annotations":
         versions = {key: scene_fingerprint(open_scene_of(config, key)) for key in keys}
     else:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
-from typing import Any
 
 import torch
-from PIL import Image
 
 from segassets.learning.clip_preview import batch_sheet
 from segassets.learning.lightning_module import ClipTraining
 from segassets.learning.training_batches import Clips
-from segassets.storage.atomic import write_bytes
+from segassets.media.pictures import write_png
 
 
 @torch.no_grad()
@@ -26,12 +23,6 @@ def write_examples(module: ClipTraining, clips: Clips, folder: Path) -> list[Pat
         outputs = module.network(batch)
         predicted = torch.stack([output["pred_masks_high_res"][:, 0] > 0 for output in outputs]).cpu()
         path = folder / f"{number + 1:02d}.png"
-        write_bytes(path, _png(batch_sheet(batch.to("cpu"), 0, predicted)))
+        write_png(path, batch_sheet(batch.to("cpu"), 0, predicted))
         found.append(path)
     return found
-
-
-def _png(picture: Any) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, "PNG")
-    return stream.getvalue()

@@ -70,7 +70,7 @@ def start_tracking(folder: Path, tag: str) -> subprocess.Popen:
     )
     chunks = folder / ".segassets" / "artifacts" / ".work" / tag / "sam2_tracks" / SCENE
     deadline = time.monotonic() + 300
-    while not list(chunks.rglob("*.parquet")):
+    while not list(chunks.rglob("state_*.safetensors")):  # a chunk counts once its state is written
         assert process.poll() is None, (folder / f"{tag}.log").read_text()
         assert time.monotonic() < deadline, "no chunk of tracks after 300 s"
         time.sleep(0.01)
