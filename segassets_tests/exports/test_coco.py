@@ -49,14 +49,14 @@ def test_scenes_share_one_file(tmp_path: Path) -> None:
 
 
 def test_categories_that_contradict_are_refused(tmp_path: Path) -> None:
-    from segassets.exports.coco import _categories
+    from segassets.exports.source import categories_of
 
     class Source:
         def __init__(self, scene: str, categories: dict[int, str]) -> None:
             self.scene, self.categories = scene, categories
 
     with pytest.raises(BadInput, match="scene b: category 1 is 'dog', but 'cat'"):
-        _categories([Source("a", {1: "cat"}), Source("b", {1: "dog"})])
+        categories_of([Source("a", {1: "cat"}), Source("b", {1: "dog"})])
 
 
 def test_json_is_plain(tmp_path: Path) -> None:
