@@ -19,6 +19,7 @@ from segassets.datasets.json_files import indexed, records, value
 from segassets.datasets.layouts import Layout
 from segassets.datasets.scene import AnnotationRow, Exclusion, FrameRecord, Scene
 from segassets.datasets.segmentations import to_counts
+from segassets.datasets.shards import shard_slices
 from segassets.errors import BadInput
 from segassets.media.pictures import picture_size
 from segassets.strict import StrictModel
@@ -136,12 +137,8 @@ def shards(layout: Layout, index: CocoIndex, size: int, prefix: str = "") -> dic
     """
     if not index.images:
         raise BadInput(f"{index.location}: expected pictures under 'images', found an empty list")
-    if size == 1:
-        stems = [prefix + posixpath.splitext(image["file_name"])[0] for image in index.images]
-        names = layout.scene_names_for(stems)
-        return {name: slice(at, at + 1) for at, name in enumerate(names)}
-    starts = range(0, len(index.images), size)
-    return {f"{prefix}shard-{number:04d}": slice(at, at + size) for number, at in enumerate(starts)}
+    stems = [posixpath.splitext(image["file_name"])[0] for image in index.images]
+    return shard_slices(layout, stems, size, prefix)
 
 
 def image_scene(

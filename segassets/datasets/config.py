@@ -32,6 +32,8 @@ LayoutName = Literal[
     "roboflow",
     "sa1b",
     "sav",
+    "voc",
+    "cityscapes",
     "rooms",
 ]
 

@@ -32,6 +32,8 @@ LAYOUTS = {
     "roboflow": "segassets.datasets.roboflow:RoboflowLayout",
     "sa1b": "segassets.datasets.sa1b:Sa1bLayout",
     "sav": "segassets.datasets.sav:SavLayout",
+    "voc": "segassets.datasets.voc:VocLayout",
+    "cityscapes": "segassets.datasets.cityscapes:CityscapesLayout",
     "rooms": "segassets.datasets.rooms.layout:RoomsLayout",
 }
 

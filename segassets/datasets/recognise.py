@@ -12,7 +12,16 @@ from segassets.datasets.files import Root
 from segassets.datasets.footage import pictures_in, stem_of
 from segassets.datasets.json_files import read_json
 from segassets.datasets.layouts import to_scene_name
-from segassets.datasets.recognise_sets import class_maps, roboflow, sa1b, sav, sav_folders
+from segassets.datasets.recognise_sets import (
+    cityscapes,
+    class_maps,
+    davis,
+    roboflow,
+    sa1b,
+    sav,
+    sav_folders,
+    voc,
+)
 from segassets.errors import BadInput, MissingInput, SegassetsError
 from segassets.media.pictures import is_picture
 from segassets.media.video import is_video
@@ -25,8 +34,8 @@ def dataset_for_path(path: str | os.PathLike[str], name: str | None = None) -> D
 
     Known are: a video, a folder of videos, a folder of pictures, a folder of such folders, JPEGImages with or
     without Annotations (DAVIS), COCO, COCO-video or YTVIS (the JSON, or its folder), MultiScan scans raw or
-    decoded, colour and depth with poses (hololens_rgbd), Roboflow's exports, SA-1B, SA-V, and sets of class maps
-    that a configured dataset describes.
+    decoded, colour and depth with poses (hololens_rgbd), Pascal VOC, Cityscapes, Roboflow's exports, SA-1B, SA-V, and
+    sets of class maps that a configured dataset describes.
 
     Args:
         name: name of the dataset; by default made from the path.
@@ -58,9 +67,7 @@ def _of_file(location: str) -> dict[str, Any]:
 
 def _of_folder(root: Root) -> dict[str, Any]:
     files, folders = root.listing("")
-    if {"JPEGImages", "Annotations"} <= set(folders):
-        return {"layout": "davis"}
-    for look in (sav_folders, roboflow, sav, sa1b):
+    for look in (voc, cityscapes, davis, sav_folders, roboflow, sav, sa1b):
         found = look(root, files, folders)
         if found is not None:
             return found
@@ -88,8 +95,8 @@ def _of_folder(root: Root) -> dict[str, Any]:
     if found is not None:
         return found
     raise BadInput(
-        "expected pictures, videos, folders of pictures, JPEGImages, a COCO or YTVIS JSON, MultiScan scans, SA-1B, "
-        f"SA-V, or label pictures as a dataset of configs/datasets describes them in {root.url}, found "
+        "expected pictures, videos, folders of pictures, JPEGImages, leftImg8bit, a COCO or YTVIS JSON, MultiScan "
+        f"scans, SA-1B, SA-V, or label pictures as a dataset of configs/datasets describes them in {root.url}, found "
         f"{len(files)} other files and {len(folders)} folders without any"
     )
 

@@ -23,13 +23,50 @@ from segassets.strict import parse
 Found = dict[str, Any] | None
 
 _SPLITS = ("train", "valid", "val", "test")
+_VOC_MAPS = {
+    "objects": ("SegmentationObject", "SegmentationObjectPNG"),
+    "classes": ("SegmentationClass", "SegmentationClassPNG"),
+}
+_VOC_SET = "Segmentation/trainval"  # the pictures with masks; VOC has many times as many
 _FILES = ("_annotations.coco.json", "annotations.json")
+
+
+def davis(root: Root, files: list[str], folders: list[str]) -> Found:
+    """Pictures and label maps in two trees of sequences."""
+    return {"layout": "davis"} if {"JPEGImages", "Annotations"} <= set(folders) else None
 
 
 def sav_folders(root: Root, files: list[str], folders: list[str]) -> Found:
     """SA-V's val and test sets."""
     names = {"pictures": "JPEGImages_24fps", "annotations": "Annotations_6fps"}
     return {"layout": "davis", "options": names} if set(names.values()) <= set(folders) else None
+
+
+def voc(root: Root, files: list[str], folders: list[str]) -> Found:
+    """Pascal VOC: JPEGImages beside maps of instances or classes (labelme's names too), or beside XML files."""
+    if "JPEGImages" not in folders:
+        return None
+    options = {}
+    for option, names in _VOC_MAPS.items():
+        there = [name for name in names if name in folders]
+        if there and there[0] != names[0]:
+            options[option] = there[0]
+    boxes = "Annotations" in folders and any(name.endswith(".xml") for name in root.listing("Annotations")[0])
+    if not boxes and not any(name in folders for names in _VOC_MAPS.values() for name in names):
+        return None
+    if "class_names.txt" in files:
+        options["class_names"] = "class_names.txt"
+    if root.is_file(f"ImageSets/{_VOC_SET}.txt"):
+        options["picture_set"] = _VOC_SET
+    return {"layout": "voc", "options": options}
+
+
+def cityscapes(root: Root, files: list[str], folders: list[str]) -> Found:
+    """leftImg8bit, with gtFine or gtCoarse beside it."""
+    if "leftImg8bit" not in folders:
+        return None
+    coarse = "gtFine" not in folders and "gtCoarse" in folders
+    return {"layout": "cityscapes", "options": {"annotations": "gtCoarse"} if coarse else {}}
 
 
 def roboflow(root: Root, files: list[str], folders: list[str]) -> Found:

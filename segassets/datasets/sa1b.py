@@ -19,6 +19,7 @@ from segassets.datasets.json_files import read_json, records, value
 from segassets.datasets.layouts import Layout
 from segassets.datasets.scene import AnnotationRow, Exclusion, FrameRecord, Scene
 from segassets.datasets.segmentations import refuse_other_sizes, to_counts
+from segassets.datasets.shards import shard_slices
 from segassets.errors import BadInput
 from segassets.media.pictures import picture_size
 from segassets.strict import StrictModel
@@ -64,16 +65,9 @@ class Sa1bLayout(Layout[Sa1bOptions]):
         notes = _notes(root, posixpath.join(options.annotations or "", folder))
         pairs = [(name, _note_of(name, notes)) for name in pictures_in(root, folder)[0]]
         prefix = f"{folder}-" if folder else ""
-        if options.shard_size == 1:
-            names = self.scene_names_for([prefix + stem_of(name) for name, _ in pairs])
-            return {name: [pair] for name, pair in zip(names, pairs, strict=True)}
-        starts = range(0, len(pairs), options.shard_size)
-        shards = {
-            f"{prefix}shard-{at:04d}": pairs[start : start + options.shard_size]
-            for at, start in enumerate(starts)
-        }
-        named = self.scene_names_for(shards)
-        return {name: shards[source] for name, source in named.items()}
+        stems = [stem_of(name) for name, _ in pairs]
+        slices = shard_slices(self, stems, options.shard_size, prefix)
+        return {name: pairs[part] for name, part in slices.items()}
 
     def load(self, name: str) -> Scene:
         root = self.root()

@@ -14,7 +14,7 @@ from segassets.datasets.recognise import dataset_for_path
 from segassets.errors import BadInput, MissingInput
 from segassets.media.pictures import write_png
 
-from . import made_json, made_surgery
+from . import made_json, made_streets, made_surgery
 from . import test_hololens_rgbd as hololens
 from . import test_multiscan as multiscan
 from .made import SQUARE, coco, write_json, write_pictures, write_video
@@ -142,6 +142,8 @@ def made_by(function, **values):
         ),
         (made_by(made_json.make_sa1b), "sa1b", ["shard-0000"]),
         (made_by(made_json.make_sav), "sav", ["sav_000001", "sav_000002"]),
+        (made_by(made_streets.make_voc), "voc", ["shard-0000"]),
+        (made_by(made_streets.make_cityscapes), "cityscapes", ["val-ulm-shard-0000"]),
         (made_by(made_json.make_sav_folders), "davis", ["sav_010001", "sav_010002"]),
     ],
 )
