@@ -15,12 +15,13 @@ import numpy as np
 from segassets.errors import BadInput
 from segassets.geometry.cameras import Pinhole
 from segassets.geometry.gaussians import Gaussians
+from segassets.geometry.points import PointCloud
 from segassets.geometry.poses import rigid_pose
 from segassets.lifting.config import LiftConfig
 from segassets.lifting.depth import Depth
+from segassets.lifting.edges import depth_edges
 from segassets.lifting.gaussians import gaussians_of_masks, gaussians_of_points
 from segassets.lifting.masks import FrameMasks, sampled
-from segassets.lifting.points import PointCloud, depth_edges
 from segassets.lifting.spacing import spacing_on_grid
 
 _SAME_SHAPE = 0.02  # by how much height / width of depth and picture may differ

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from segassets.geometry.gaussians import SH_C0, Gaussians, logit
+from segassets.geometry.points import PointCloud
 from segassets.geometry.rotations import quaternions_from_matrices
-from segassets.lifting.points import PointCloud
 
 _LEAST_SQUARE = 1e-7  # 3DGS's: exact duplicates would have the logarithm of 0
 DENSE_OPACITY = 0.1

@@ -112,7 +112,8 @@ class Batch:
         config = self.asset.settled(key, self.op_config)
         with store.lock(name, key, self.context.resources.store.wait_s):
             began, started = time.perf_counter(), datetime.now(timezone.utc).isoformat(timespec="seconds")
-            inputs = {upstream: store.open(upstream, key) for upstream in self.asset.reads(config)}
+            reads = self.asset.reads_there(config, lambda upstream: store.has(upstream, key))
+            inputs = {upstream: store.open(upstream, key) for upstream in reads}
             open_scene = cache(partial(self._open_scene, key, inputs, config))
             provenance = self._origin(key, inputs, config, open_scene)
             with ExitStack() as stack:

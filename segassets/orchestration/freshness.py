@@ -63,6 +63,8 @@ class Survey:
         if stored.code_version != definition.code_version:
             return f"code version: stored={stored.code_version}, expected={definition.code_version}"
         for upstream in definition.inputs:
+            if upstream not in stored.inputs and upstream not in definition.optional:
+                continue  # its settings let it do without
             present = self.records(upstream).get(scene)
             if present is not None and stored.inputs.get(upstream) != present.version:
                 return f"{upstream} changed: stored={stored.inputs.get(upstream)}, expected={present.version}"

@@ -132,7 +132,7 @@ class Planner:
         )
 
     def _inputs(self, asset: SceneAsset, config: Any, versions: Mapping[str, str]) -> dict[str, str]:
-        wanted = asset.reads(config)
+        wanted = asset.reads_there(config, lambda name: name in versions)
         absent = [name for name in wanted if name not in versions]
         if absent:
             raise MissingInput(

@@ -48,6 +48,7 @@ class SceneAsset:
     Attributes:
         make: makes one scene.
         inputs: upstream assets, opened and checked before `make` is called.
+        optional: those of the inputs that are read where they are there, and done without where they are not.
         config: the stage's settings; `defaults` gives their values in a deployment.
         code_version: changes when the same inputs would give another result.
         scenes_per_run: scenes of a backfill that share a run (and a loaded network). Neighbours in the graph have
@@ -81,6 +82,7 @@ class SceneAsset:
     settle: Callable[[str, Any], Any] | None = None
     start: Callable[[Any, ArtifactStore], dict[str, str]] | None = None
     unrecorded: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()
 
     @property
     def partitions(self) -> RegisteredKeys:
@@ -105,6 +107,14 @@ class SceneAsset:
     def reads(self, config: Any) -> tuple[str, ...]:
         """The inputs that a stage with these settings needs."""
         return self.inputs if self.reads_of is None else self.reads_of(config)
+
+    def reads_there(self, config: Any, there: Callable[[str], bool]) -> tuple[str, ...]:
+        """The inputs of a key: what a stage with these settings needs, and what is there of what it can do without.
+
+        Args:
+            there: whether an asset of that name has been made for the key.
+        """
+        return tuple(name for name in self.reads(config) if name not in self.optional or there(name))
 
     def record(self, config: Any) -> dict[str, Any]:
         """The settings as provenance keeps them."""
@@ -210,6 +220,7 @@ def scene_asset(
     settle: Callable[[str, Any], Any] | None = None,
     start: Callable[[Any, ArtifactStore], dict[str, str]] | None = None,
     unrecorded: Collection[str] = (),
+    optional: Collection[str] = (),
 ) -> Callable[[Make], SceneAsset]:
     """Declare the decorated function as a scene asset of its own name; arguments as in SceneAsset."""
 
@@ -232,6 +243,7 @@ def scene_asset(
             settle=settle,
             start=start,
             unrecorded=frozenset(unrecorded),
+            optional=frozenset(optional),
         )
 
     return declare

@@ -10,13 +10,13 @@ import pytest
 
 from segassets.errors import BadInput
 from segassets.geometry.cameras import Pinhole
+from segassets.geometry.points import PointCloud, load_points, save_points
 from segassets.geometry.rotations import matrices_from_quaternions
 from segassets.lifting.config import LiftConfig
 from segassets.lifting.depth import depth_map
 from segassets.lifting.frame import FrameLift, lift_frame
 from segassets.lifting.gaussians import gaussians_of_masks, gaussians_of_points
 from segassets.lifting.masks import FrameMasks
-from segassets.lifting.points import PointCloud, load_points, save_points
 from segassets.lifting.resolve import resolve_depth
 from segassets.lifting.spacing import spacing_of_points, spacing_on_grid
 from segassets.masks import rle

@@ -8,12 +8,12 @@ import pytest
 from segassets.datasets.rooms import RoomClip, RoomSpec, generate_room
 from segassets.geometry.boxes import box_around
 from segassets.geometry.cameras import Pinhole
+from segassets.geometry.points import PointCloud
 from segassets.geometry.poses import to_camera
 from segassets.lifting.config import LiftConfig
 from segassets.lifting.depth import depth_map
 from segassets.lifting.frame import FrameLift, lift_frame
 from segassets.lifting.masks import FrameMasks
-from segassets.lifting.points import PointCloud
 from segassets.lifting.resolve import resolve_depth
 from segassets.lifting.spacing import spacing_of_points
 

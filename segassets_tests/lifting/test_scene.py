@@ -13,12 +13,12 @@ from segassets.datasets.layouts import make_layout
 from segassets.datasets.scene import Scene
 from segassets.errors import BadInput
 from segassets.geometry.cameras import Pinhole
+from segassets.geometry.points import PointCloud
 from segassets.geometry.poses import rigid_pose
 from segassets.lifting.agreement import agreement
 from segassets.lifting.config import LiftConfig
 from segassets.lifting.depth import Depth, depth_map
 from segassets.lifting.frame import FrameLift
-from segassets.lifting.points import PointCloud
 from segassets.lifting.scene import lift_scene, resolve_for, sensor_maps
 from segassets.lifting.thinning import thin
 

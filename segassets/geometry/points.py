@@ -1,4 +1,4 @@
-"""Points of a depth map: pinhole, in world coordinates where the pose is known, edges and invalid pixels dropped."""
+"""Clouds of coloured points, each of a frame and a mask, and the npz files they are kept in."""
 
 from __future__ import annotations
 
@@ -63,23 +63,6 @@ class PointCloud:
             )
         parts = {name: np.concatenate([getattr(cloud, name) for cloud in clouds]) for name in _WIDTHS}
         return cls(**parts, unit=clouds[0].unit, space=clouds[0].space)
-
-
-def depth_edges(z: np.ndarray, valid: np.ndarray, threshold: float) -> np.ndarray:
-    """(H, W) bool: pixels on either side of a step in depth of more than `threshold` times the nearer depth.
-
-    A pixel without depth makes no edge.
-    """
-    edge = np.zeros(z.shape, bool)
-    for first, second in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
-        near, far = np.minimum(z[first], z[second]), np.maximum(z[first], z[second])
-        near *= np.float32(1 + threshold)
-        step = far > near
-        step &= valid[first]
-        step &= valid[second]
-        edge[first] |= step
-        edge[second] |= step
-    return edge
 
 
 def save_points(path: Path, cloud: PointCloud) -> None:
