@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 from segassets.errors import BadInput
 from segassets.orchestration.checks import Check, Figures
-from segassets.orchestration.work import DROPPED_FILE, TRACKS_FILE, SceneWork
+from segassets.orchestration.work import DROPPED_FILE, STATS_FILE, TRACKS_FILE, TUBES_FILE, SceneWork
 
 
 def _frames_whole(work: SceneWork) -> Figures:
@@ -163,6 +164,47 @@ TRACK_CHECKS = (
     *_MASKS[:2],
     Check("ids_unique", "No mask_id occurs twice; a track has one mask per frame.", _track_frames),
     _coverage(_track_coverage, "The summary lists every track with as many frames as it has masks."),
+)
+
+
+def _pseudo_coverage(work: SceneWork) -> Figures:
+    looked_at = set(json.loads((work.out / STATS_FILE).read_text("utf-8"))["frames"])
+    outside = sorted(set(work.made_masks.column("frame").to_pylist()) - looked_at)
+    if outside:
+        raise BadInput(f"expected masks on frames that were looked at only, found some on {outside[:10]}")
+    return {"frames_looked_at": len(looked_at)}
+
+
+PSEUDO_MASK_CHECKS = (
+    *_MASKS,
+    _coverage(_pseudo_coverage, "Masks lie only on the frames that were looked at."),
+)
+
+
+def _tube_coverage(work: SceneWork) -> Figures:
+    from segassets.masks.schemas import TUBES
+    from segassets.masks.table import read_table
+
+    summary = read_table(work.out / TUBES_FILE, TUBES)
+    rows = Counter(work.made_masks.column("track_id").to_pylist())
+    listed = dict(
+        zip(summary.column("track_id").to_pylist(), summary.column("frames").to_pylist(), strict=True)
+    )
+    if dict(rows) != listed or 0 in rows:
+        differing = sorted(set(rows.items()) ^ set(listed.items()))[:10]
+        raise BadInput(f"expected a summary of every tube with its masks counted, found others: {differing}")
+    scores = [*summary.column("score").to_pylist(), *summary.column("coverage").to_pylist()]
+    if not all(0 <= value <= 1 for value in scores):
+        raise BadInput("expected scores and coverages from 0 to 1, found others")
+    return {"tubes": len(listed)}
+
+
+TUBE_CHECKS = (
+    *_MASKS[:2],
+    Check("ids_unique", "No mask_id occurs twice; a tube has one mask per frame.", _track_frames),
+    _coverage(
+        _tube_coverage, "The summary lists every tube with as many frames as it has masks, and a score."
+    ),
 )
 
 

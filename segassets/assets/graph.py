@@ -8,6 +8,8 @@ from segassets.assets.checkpoints import sam2_checkpoint, sam2_scene_checkpoint
 from segassets.assets.coco_masks import coco_masks
 from segassets.assets.experiment_reports import experiment_report
 from segassets.assets.frames import frames
+from segassets.assets.pseudo_masks import pseudo_masks
+from segassets.assets.pseudo_tubes import pseudo_tubes
 from segassets.assets.quality import QUALITY_CHECKS
 from segassets.assets.reports import scene_report, track_comparison
 from segassets.assets.thresholds import sam2_threshold_search, threshold_search
@@ -28,7 +30,8 @@ SCENE_ASSETS = (
 # Made when they are asked for, never by night: trainings and what follows from them.
 TRAINING_ASSETS = (training_clips, sam2_scene_checkpoint, sam2_evaluation, threshold_search)
 EXPERIMENT_ASSETS = (sam2_checkpoint, sam2_checkpoint_evaluation, sam2_threshold_search, experiment_report)
-ASKED_ASSETS = (*TRAINING_ASSETS, *EXPERIMENT_ASSETS)
+PSEUDO_ASSETS = (pseudo_masks, pseudo_tubes)
+ASKED_ASSETS = (*TRAINING_ASSETS, *PSEUDO_ASSETS, *EXPERIMENT_ASSETS)
 
 TRACK_SCENES = Use(
     "track_scenes",
@@ -66,6 +69,11 @@ RUN_EXPERIMENTS = Use(
 )
 ASKED_USES = (
     TRAIN_SCENES,
+    Use(
+        "make_pseudo_tubes",
+        "Masks nobody drew, linked through time to tubes that a segmenter can learn from.",
+        tuple(asset.name for asset in PSEUDO_ASSETS),
+    ),
     RUN_EXPERIMENTS,
     Use(
         "evaluate_experiments",
@@ -78,6 +86,7 @@ __all__ = [
     "ASKED_ASSETS",
     "ASKED_USES",
     "EXPERIMENT_ASSETS",
+    "PSEUDO_ASSETS",
     "QUALITY_CHECKS",
     "RUN_EXPERIMENTS",
     "SCENE_ASSETS",

@@ -18,6 +18,7 @@ from segassets.cli import (
     experiments,
     export,
     history,
+    make,
     models,
     run,
     scenes,
@@ -49,6 +50,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("make")(make.make)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("thresholds")(evaluate.thresholds)

@@ -14,10 +14,12 @@ from segassets.datasets.config import parse_frames
 from segassets.datasets.selection import SceneSelection, listed
 from segassets.errors import BadConfig
 from segassets.proposals.config import CandidateConfig, FilterConfig
+from segassets.proposals.pseudo_config import PseudoMaskConfig
 from segassets.reports.config import ComparisonConfig, ReportConfig
 from segassets.storage.keys import check_scene_key
 from segassets.strict import StrictModel
 from segassets.tracking.config import TrackingConfig
+from segassets.tracking.tube_config import PseudoTubeConfig
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
@@ -67,6 +69,10 @@ class Settings(StrictModel):
     candidates: CandidateConfig = Field(CandidateConfig(), description="How masks are proposed on keyframes.")
     filtering: FilterConfig = Field(FilterConfig(), description="Which candidates are kept.")
     tracking: TrackingConfig = Field(TrackingConfig(), description="How masks become tracks.")
+    pseudo_masks: PseudoMaskConfig = Field(PseudoMaskConfig(), description="Masks nobody drew.")
+    pseudo_tubes: PseudoTubeConfig = Field(
+        PseudoTubeConfig(), description="Masks through time, to learn from without labels."
+    )
     comparison: ComparisonConfig = Field(ComparisonConfig(), description="Comparison renders.")
     report: ReportConfig = Field(ReportConfig(), description="Scene reports.")
     stages: StageToggles = Field(StageToggles(), description="Which assets this run makes.")

@@ -104,6 +104,27 @@ def read_id_folder(
     return IdFolder(tubes, sorted(frames), pairing, report)
 
 
+def of_selection(
+    pictures: Sequence[Path], frame_names: Sequence[str], source_frames: Sequence[int]
+) -> tuple[list[Path], list[str]]:
+    """The pictures of selected frames, where there may be pictures of all; and the names to pair them by.
+
+    A picture's number is looked for in the names of the frames, then among their numbers in the whole footage.
+
+    Args:
+        source_frames: number of each frame in the whole footage.
+    """
+    names = list(frame_names)
+    if list(source_frames) == list(range(len(names))) and len(pictures) <= len(names):
+        return list(pictures), names
+    for candidates in (names, [f"{number}.jpg" for number in source_frames]):
+        known = {_number(name) for name in candidates}
+        kept = [path for path in pictures if _number(path.name) in known]
+        if kept:
+            return kept, candidates
+    return list(pictures), names
+
+
 def pair(pictures: Sequence[Path], frame_names: Sequence[str]) -> tuple[list[int], str]:
     """The frame (position) of each mask picture, and by what: number, order or position.
 

@@ -17,7 +17,14 @@ from segassets.masks.schemas import FRAMES, MASKS
 from segassets.masks.table import read_table
 from segassets.storage.store import Artifact, ArtifactStore
 
-MASK_ASSETS = ("coco_masks", "mask_candidates", "filtered_masks", "sam2_tracks")
+MASK_ASSETS = (
+    "coco_masks",
+    "mask_candidates",
+    "filtered_masks",
+    "sam2_tracks",
+    "pseudo_masks",
+    "pseudo_tubes",
+)
 
 
 class ExportSource:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import orjson
+import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
@@ -149,6 +150,23 @@ def write_ytvis(sources: Sequence[ExportSource], folder: Path, options: YtvisOpt
     content = whole if options.kind == "annotations" else document.results()
     atomic.write_bytes(folder / options.file_name, orjson.dumps(content))
     return {"videos": len(sources), "annotations": len(document.annotations), "categories": len(names)}
+
+
+def write_tubes_json(
+    path: Path, scene: str, frames: pa.Table, masks: pa.Table, tubes: pa.Table
+) -> dict[str, Any]:
+    """One scene's tubes, of the one category 1, as a document.
+
+    Args:
+        frames: schema FRAMES; masks: schema MASKS; tubes: schema TUBES.
+    """
+    document = YtvisDocument()
+    rows = frames.select(["uri", "height", "width"]).to_pylist()
+    size = (rows[0]["height"], rows[0]["width"]) if rows else None
+    document.add(scene, [row["uri"] for row in rows], tubes_of_table(masks, tubes, size))
+    whole = document.document({document.none_id: NO_CATEGORY}, description="segassets pseudo_tubes")
+    atomic.write_bytes(path, orjson.dumps(whole))
+    return whole
 
 
 def _tubes(source: ExportSource, options: YtvisOptions) -> Tubes:

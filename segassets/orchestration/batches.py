@@ -130,6 +130,7 @@ class Batch:
                     provenance=provenance,
                     log=self.context.log,
                     gpu_slot=self.context.resources.gpu.slot,
+                    device=self.device,
                 )
                 stack.callback(work.close)
                 made = self.asset.make(work, config)

@@ -63,6 +63,7 @@ class SceneAsset:
         settle: from the key and the launchpad's values to the settings of the stage; those values when None.
         start: from the settings to name and checksum of the network that learning starts from.
         unrecorded: fields of the settings that do not shape the result; they are no part of the version.
+        outside: from the settings and the scene to versions of what is read from outside the store.
     """
 
     name: str
@@ -83,6 +84,7 @@ class SceneAsset:
     start: Callable[[Any, ArtifactStore], dict[str, str]] | None = None
     unrecorded: frozenset[str] = frozenset()
     optional: frozenset[str] = frozenset()
+    outside: Callable[[Any, Scene], dict[str, str]] | None = None
 
     @property
     def partitions(self) -> RegisteredKeys:
@@ -124,6 +126,8 @@ class SceneAsset:
         """Versions of what it is made from besides upstream assets; the first asset is made from the footage itself."""
         from segassets.datasets.scene import scene_fingerprint
 
+        if self.outside is not None:
+            return self.outside(config, open_scene())
         return {} if self.inputs else {"footage": scene_fingerprint(open_scene())}
 
     def work(
@@ -221,6 +225,7 @@ def scene_asset(
     start: Callable[[Any, ArtifactStore], dict[str, str]] | None = None,
     unrecorded: Collection[str] = (),
     optional: Collection[str] = (),
+    outside: Callable[[Any, Scene], dict[str, str]] | None = None,
 ) -> Callable[[Make], SceneAsset]:
     """Declare the decorated function as a scene asset of its own name; arguments as in SceneAsset."""
 
@@ -244,6 +249,7 @@ def scene_asset(
             start=start,
             unrecorded=frozenset(unrecorded),
             optional=frozenset(optional),
+            outside=outside,
         )
 
     return declare

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 FRAMES_FILE = "frames.parquet"
 MASKS_FILE = "masks.parquet"
 TRACKS_FILE = "tracks.parquet"
+TUBES_FILE = "tubes.parquet"
+SKIPPED_FILE = "skipped.json"
 DROPPED_FILE = "dropped.json"
 STATS_FILE = "stats.json"
 _LOG_EVERY_S = 15.0
@@ -62,6 +64,7 @@ class Work:
         provenance: the record that will be stored with the artifact.
         gpu_slot: from a device (auto, cpu, cuda, cuda:<i>) to exclusive use of one, for assets that load networks
             of their own.
+        device: what the step holds, for assets whose config chooses a model; else cpu.
     """
 
     asset: str
@@ -72,6 +75,7 @@ class Work:
     provenance: Provenance
     log: Logger
     gpu_slot: Callable[[str], AbstractContextManager[str]] = nullcontext
+    device: str = "cpu"
 
     @cached_property
     def work_dir(self) -> Path:

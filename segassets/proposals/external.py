@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,15 +24,13 @@ from segassets.proposals.config import CandidateConfig
 from segassets.proposals.external_results import RESULT_SUFFIXES, read_result
 from segassets.proposals.frame import FrameCandidates
 from segassets.proposals.levels import LEVEL_NAMES, Nesting
+from segassets.proposals.program import GRACE_S, ending, started
 from segassets.proposals.refine import nest
 from segassets.storage import atomic
 
 REQUEST_FORMAT = "segassets.candidates.request"
 VERSION = 1
 _POLL_S = 0.1
-_GRACE_S = 5.0  # between asking the program to end and ending it
-_TAIL_LINES = 20
-_FOREIGN = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_PRELOAD")  # ours, wrong in another environment
 
 
 @dataclass
@@ -127,27 +124,10 @@ class ExternalEngine:
         atomic.write_text(job.request, json.dumps(request, indent=1))
         return job
 
-    @contextmanager
-    def _started(self, python: str, job: _Job) -> Iterator[subprocess.Popen]:
-        """The program, running; however the block is left, it and its children are gone afterwards."""
+    def _started(self, python: str, job: _Job) -> AbstractContextManager[subprocess.Popen]:
         program = [os.path.expandvars(part) for part in self.config.external_program]
         command = [python, *program, "--request", str(job.request), "--result", str(job.results)]
-        environment = {key: value for key, value in os.environ.items() if key not in _FOREIGN}
-        with job.log.open("wb") as log:
-            log.write(f"$ {' '.join(command)}\n".encode())
-            log.flush()
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,  # open while we live: the program may end when it closes
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment | self.config.external_env,
-                start_new_session=True,  # a group of its own, to be ended with its children
-            )
-            try:
-                yield process
-            finally:
-                _end(process)
+        return started(command, job.log, self.config.external_env)
 
     def _result_file(self, job: _Job, frame: int) -> Path | None:
         paths = (job.results / f"{frame:06d}{suffix}" for suffix in RESULT_SUFFIXES)
@@ -171,29 +151,11 @@ class ExternalEngine:
         return self._failed(job, f"ended with {how}, without results for {len(missing)} frames ({names})")
 
     def _failed(self, job: _Job, what: str) -> EngineFailed:
-        lines = job.log.read_text("utf-8", "replace").splitlines()[-_TAIL_LINES:]
-        tail = "\n  ".join(lines)
-        return EngineFailed(
-            f"external engine {self.config.external_program[0]} {what}. Log {job.log} ends with:\n  {tail}"
-        )
+        return EngineFailed(f"external engine {self.config.external_program[0]} {what}. {ending(job.log)}")
 
     def _wait_for_end(self, process: subprocess.Popen) -> None:
         """Every frame has its result, so how the program ends no longer matters."""
         try:
-            process.wait(_GRACE_S)
+            process.wait(GRACE_S)
         except subprocess.TimeoutExpired:
             return
-
-
-def _end(process: subprocess.Popen) -> None:
-    """Ask the program's group to end, then end it."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            break
-        try:
-            process.wait(_GRACE_S)
-        except subprocess.TimeoutExpired:
-            continue
-    process.wait()

@@ -6,55 +6,35 @@ grid, brought to the picture's size along its edges, and dropped where the edges
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import pyarrow as pa
 from PIL import Image
-from pydantic import Field
 from scipy.ndimage import binary_fill_holes
 
 from segassets.errors import BadInput
 from segassets.masks import rle
-from segassets.masks.table import MaskRows
+from segassets.proposals.frame import FrameCandidates
 from segassets.proposals.guided import Guide
 from segassets.proposals.maskcut_rule import TokenMask, token_masks
-from segassets.strict import StrictModel
+from segassets.proposals.pseudo_config import MaskCutConfig
 
 SOURCE = "maskcut"
 
 
 class TokenFeatures(Protocol):
-    """A picture as a grid of features that are alike where the picture shows the same thing."""
+    """A picture as a grid of features that are alike where the picture shows the same thing.
+
+    Attributes:
+        description: what they are and how they were learned, as shown beside every result.
+    """
+
+    description: str
 
     def features(self, rgb: np.ndarray) -> np.ndarray:
         """Features float (h, w, C) of a picture uint8 (H, W, 3); token (0, 0) covers its top left corner."""
         ...
-
-
-class MaskCutConfig(StrictModel):
-    """How objects are cut."""
-
-    masks: int = Field(3, ge=1, description="Most objects cut from a picture.")
-    tau: float = Field(0.15, gt=-1, lt=1, description="Two tokens are alike above this cosine similarity.")
-    max_cut: float = Field(
-        0.95,
-        gt=0,
-        le=1,
-        description="A cut of a larger eigenvalue is none: everything in the picture is alike.",
-    )
-    min_area: float = Field(0.01, ge=0, lt=1, description="Smaller masks are dropped (share of the picture).")
-    max_overlap: float = Field(
-        0.5, gt=0, le=1, description="A mask of larger IoU with an earlier one is dropped."
-    )
-    min_agreement: float = Field(
-        0.5, ge=0, le=1, description="A mask is dropped when its IoU before and after refinement is smaller."
-    )
-    working_side: int = Field(480, ge=32, description="Longer side, in pixels, at which masks are refined.")
-    min_score: float = Field(0.0, ge=0, le=1, description="Masks of a lower score are dropped.")
-    seed: int = Field(0, description="Start of the eigenvector's iteration.")
 
 
 @dataclass(frozen=True)
@@ -105,31 +85,24 @@ def maskcut(rgb: np.ndarray, source: TokenFeatures, config: MaskCutConfig | None
     return kept
 
 
-def maskcut_table(
-    scene: str,
-    frames: Iterable[tuple[int, int, np.ndarray]],
-    source: TokenFeatures,
-    config: MaskCutConfig | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> pa.Table:
-    """Masks of pictures as a table of schema MASKS, source `maskcut`; `stability` is the agreement.
-
-    Args:
-        frames: (frame, source frame, picture uint8 (H, W, 3)).
-        progress: called with the number of pictures done.
-    """
-    rows = MaskRows(scene)
-    for done, (frame, source_frame, rgb) in enumerate(frames, 1):
-        found = maskcut(rgb, source, config)
-        texts = rle.encode_batch(np.array([item.mask for item in found])) if found else []
-        for item, counts in zip(found, texts, strict=True):
-            rows.add(
-                frame=frame, source_frame=source_frame, height=rgb.shape[0], width=rgb.shape[1], rle_counts=counts,
-                source=SOURCE, score=item.score, stability=item.agreement,
-            )  # fmt: skip
-        if progress is not None:
-            progress(done)
-    return rows.to_table()
+def maskcut_candidates(rgb: np.ndarray, source: TokenFeatures, config: MaskCutConfig) -> FrameCandidates:
+    """The objects of a picture as candidates: `stability` is the agreement, times `predicted_iou` it is the score."""
+    found = maskcut(rgb, source, config)
+    height, width = rgb.shape[:2]
+    if not found:
+        return FrameCandidates(height, width)
+    agreement = np.array([item.agreement for item in found], np.float32)
+    scores = np.array([item.score for item in found], np.float32)
+    return FrameCandidates(
+        height,
+        width,
+        rle.encode_batch(np.array([item.mask for item in found])),
+        np.full(len(found), 2, np.int8),
+        np.full(len(found), -1, np.int64),
+        agreement,
+        np.divide(scores, agreement, out=np.zeros_like(scores), where=agreement > 0),
+        [SOURCE] * len(found),
+    )
 
 
 def _refine(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 UNLIKE = 1e-5  # affinity of tokens that are not alike: the graph stays connected
 _KRYLOV = 20  # vectors kept: more than enough for one eigenvector
@@ -76,7 +76,7 @@ def _largest(operator: LinearOperator, start: np.ndarray) -> tuple[float, np.nda
             values, vectors = eigsh(
                 operator, k=1, which="LA", v0=start, ncv=min(krylov, count - 1), tol=tolerance, maxiter=50
             )
-        except ArpackNoConvergence:
+        except ArpackError:  # it does not converge, or there is nothing to iterate
             continue
         return float(values[0]), vectors[:, 0]
     return 0.0, start  # several cuts are equally good: none of them is a finding

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import Field
 
 from segassets.errors import BadInput
-from segassets.exports.skips import SkipReport, SkipRules
+from segassets.exports.skips import SkipReport
 from segassets.masks.schemas import MASKS, TUBES
 from segassets.masks.tubes import Tubes, tube_iou, tubes_of_table
+from segassets.tracking.tube_config import TubeConfig
 
 SOURCE = "tube"
 _TRUST = (
@@ -22,30 +22,6 @@ _TRUST = (
     "stability",
     "predicted_iou",
 )  # what a mask's confidence is read from, the first that is known
-
-
-class TubeConfig(SkipRules):
-    """How tracks become pseudo tubes."""
-
-    levels: list[int] | None = Field(None, description="Levels whose tracks are used; empty for all.")
-    score: Literal["mean", "mean_coverage"] = Field(
-        "mean",
-        description="A tube's score: the mean over its masks, or that times the share of frames it is on.",
-    )
-    min_score: float = Field(0.0, ge=0, le=1, description="Tubes of a lower score are dropped.")
-    min_tube_frames: int = Field(1, ge=1, description="Tubes on fewer frames are dropped.")
-    min_tube_coverage: float = Field(
-        0.0, ge=0, le=1, description="Tubes on a smaller share of the scene's frames are dropped."
-    )
-    max_tube_iou: float = Field(
-        0.7,
-        gt=0,
-        le=1,
-        description="Of two tubes that overlap more in space and time the lower score is dropped.",
-    )
-    max_tubes: int | None = Field(
-        None, ge=1, description="Most tubes a scene keeps, best first; empty for all."
-    )
 
 
 @dataclass(frozen=True)
@@ -66,13 +42,18 @@ class PseudoTubes:
 
 
 def make_tubes(
-    tracks: pa.Table, frames: pa.Table, scene: str, config: TubeConfig | None = None
+    tracks: pa.Table,
+    frames: pa.Table,
+    scene: str,
+    config: TubeConfig | None = None,
+    support: Mapping[int, float] | None = None,
 ) -> PseudoTubes:
     """Pseudo tubes of the tracks of one scene.
 
     Args:
         tracks: schema MASKS; rows without a track id are no tubes.
         frames: schema FRAMES, all frames of the scene.
+        support: by track id what `score: mean_support` multiplies with; 1 for a track it does not name.
 
     Raises:
         BadInput: the frames have several sizes, or a track has two masks on a frame.
@@ -91,6 +72,8 @@ def make_tubes(
     scores = _scores(tracks, tubes)
     if config.score == "mean_coverage":
         scores = scores * count / length
+    elif config.score == "mean_support" and support:
+        scores = scores * np.array([support.get(int(track), 1.0) for track in tubes.ids])
     kept, dropped = _choose(tubes, scores, count / length, config)
     summary = {
         "scene": [scene] * len(kept),

@@ -74,6 +74,22 @@ ASKED = {
         "scene",
     ),
     "threshold_search": ({"sam2_evaluation"}, "training", 60, None, set(), "scene"),
+    "pseudo_masks": (
+        {"frames"},
+        "pseudo_tubes",
+        24,
+        "gpu",
+        {"schema", "masks_inside_frames", "ids_unique", "coverage"},
+        "scene",
+    ),
+    "pseudo_tubes": (
+        {"frames", "pseudo_masks", "sam2_tracks"},
+        "pseudo_tubes",
+        12,
+        "gpu",
+        {"schema", "masks_inside_frames", "ids_unique", "coverage"},
+        "scene",
+    ),
     "sam2_checkpoint": (set(), "experiments", 1, "gpu", {"loads"}, "experiment"),
     "sam2_checkpoint_evaluation": ({"sam2_checkpoint"}, "experiments", 5, "gpu", set(), "experiment"),
     "sam2_threshold_search": ({"sam2_checkpoint_evaluation"}, "experiments", 20, None, set(), "experiment"),
@@ -158,7 +174,12 @@ def test_quality_checks_are_partitioned_and_do_not_block(defs):
 def test_a_job_for_each_use_and_all_automation_starts_stopped(defs):
     jobs = {job.name: job for job in defs.jobs}
     by_night = {"track_scenes", "prepare_footage", "segment_scenes", "report_scenes"}
-    assert set(jobs) == by_night | {"train_scenes", "run_experiments", "evaluate_experiments"}
+    assert set(jobs) == by_night | {
+        "train_scenes",
+        "make_pseudo_tubes",
+        "run_experiments",
+        "evaluate_experiments",
+    }
     assert all(job.description for job in jobs.values())
     for instigator in (*defs.sensors, *defs.schedules):
         assert instigator.default_status.value == "STOPPED" and instigator.description

@@ -126,7 +126,7 @@ def test_a_program_that_stands_still_is_ended_with_its_children(tmp_path):
 
 
 def test_a_program_that_lingers_after_its_last_result_is_not_waited_for_long(tmp_path, monkeypatch):
-    monkeypatch.setattr("segassets.proposals.external._GRACE_S", 0.2)
+    monkeypatch.setattr("segassets.proposals.external.GRACE_S", 0.2)
     assert run(config_of("lingers"), tmp_path).num_rows == 3
 
 

@@ -8,11 +8,11 @@ import scipy.linalg
 
 from segassets.errors import BadInput
 from segassets.masks import rle
-from segassets.masks.table import validate_masks
 from segassets.proposals.guided import Guide
-from segassets.proposals.maskcut import MaskCutConfig, maskcut, maskcut_table
+from segassets.proposals.maskcut import maskcut, maskcut_candidates
 from segassets.proposals.maskcut_eigen import UNLIKE, alike, second_eigenvector, unit_rows
 from segassets.proposals.maskcut_rule import contrast, foreground, token_masks
+from segassets.proposals.pseudo_config import MaskCutConfig
 
 
 def iou(one: np.ndarray, other: np.ndarray) -> float:
@@ -163,19 +163,15 @@ def test_features_that_are_none_are_refused(features):
         maskcut(np.zeros((8, 8, 3), np.uint8), Fixed(features))
 
 
-def test_a_table_of_masks():
+def test_candidates_of_a_picture():
     rgb, labels, features = picture()
-    done = []
-    table = maskcut_table("a.b", [(0, 5, rgb), (1, 6, rgb)], Fixed(features), progress=done.append)
-    validate_masks(table)
-    assert done == [1, 2]
-    rows = table.to_pylist()
-    assert [(row["frame"], row["source_frame"], row["source"]) for row in rows[::2]] == [
-        (0, 5, "maskcut"),
-        (1, 6, "maskcut"),
-    ]
-    first = rle.decode(rows[0]["rle_counts"], *labels.shape)
+    found = maskcut_candidates(rgb, Fixed(features), MaskCutConfig())
+    masks = maskcut(rgb, Fixed(features))
+    assert found.score == pytest.approx([item.score for item in masks])
+    assert found.stability == pytest.approx([item.agreement for item in masks])
+    first = rle.decode(found.rle_counts[0], *labels.shape)
     assert max(iou(first, labels == label) for label in (1, 2)) > 0.97
+    assert len(maskcut_candidates(rgb, Fixed(np.ones((4, 4, 2))), MaskCutConfig())) == 0
 
 
 def test_the_guide_moves_a_mask_to_the_edge():

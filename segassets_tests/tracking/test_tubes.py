@@ -11,7 +11,8 @@ from segassets.exports.skips import SkipReport, SkipRules, read_skip_list
 from segassets.masks import rle
 from segassets.masks.schemas import FRAMES
 from segassets.masks.table import MaskRows, validate_masks
-from segassets.tracking.tubes import TubeConfig, attribute_tubes, make_tubes
+from segassets.tracking.tube_config import TubeConfig
+from segassets.tracking.tubes import attribute_tubes, make_tubes
 
 HEIGHT, WIDTH, LENGTH = 24, 32, 10
 
