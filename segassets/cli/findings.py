@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from segassets.cli.home import dagster_home
 from segassets.cli.show import size_text
+from segassets.config.load import MODELS
 from segassets.config.records import records_dir
 from segassets.config.settings import Settings
 from segassets.errors import SegassetsError
@@ -94,12 +95,14 @@ def _models(settings: Settings) -> Iterator[Finding]:
         names = list_models()
     except SegassetsError:
         return  # said with the configs already
-    if is_reference(settings.model):
-        yield _trained_model(settings)
-    elif settings.model not in names:
-        yield Finding("problem", "models", f"'model' is {settings.model}, which is not in configs/models/")
+    chosen = {setting: getattr(settings, setting) for setting in MODELS}
+    for setting, name in chosen.items():
+        if is_reference(name):
+            yield _trained_model(settings)
+        elif name not in names:
+            yield Finding("problem", "models", f"'{setting}' is {name}, which is not in configs/models/")
     for name in names:
-        wanted = name == settings.model
+        wanted = name in chosen.values()
         try:
             state = weights_state(load_spec(name))
         except SegassetsError as error:

@@ -24,8 +24,7 @@ def list_(as_json: bool = _JSON) -> None:
     from segassets.models.registry import list_models, load_spec, weights_state
 
     rows = []
-    for name in list_models():
-        spec = load_spec(name)
+    for spec in sorted((load_spec(name) for name in list_models()), key=lambda spec: spec.family != "sam2"):
         rows.append(
             {
                 "name": spec.name,
@@ -68,8 +67,8 @@ def fetch(
     """
     from segassets.models.checksums import file_sha256
     from segassets.models.registry import load_spec
-    from segassets.models.sam2.weights import fetch_weights
     from segassets.models.sources import checked_against, with_sha256
+    from segassets.models.weights import fetch_weights
 
     specs = [load_spec(name) for name in names]
     if sha256 is not None:

@@ -21,6 +21,7 @@ from segassets.strict import parse, section_at
 from segassets.yaml_files import read_yaml
 
 PREFIX = "SEGASSETS_"
+MODELS = ("model", "depth_model", "embedding_model")  # settings that name one
 SHORT_NAMES = {
     "levels": "candidates.levels",
     "keyframe_stride": "candidates.keyframe_stride",
@@ -76,16 +77,16 @@ def load_layers(
 
 
 def settings_of(layers: Sequence[Layer]) -> Settings:
-    """The settings that the layers give, one over the other, all of them over what suits the model they choose."""
+    """The settings that the layers give, one over the other, all of them over what suits the models they choose."""
     merged: dict[str, Any] = {}
     for layer in layers:
         _merge(merged, layer.values)
-    suited = model_layer(str(merged.get("model", Settings.model_fields["model"].default)), merged)
-    merged = copy.deepcopy(suited.values)
-    layers = [suited, *layers]
+    chosen = [str(merged.get(name, Settings.model_fields[name].default)) for name in MODELS]
+    layers = [*(model_layer(name, merged) for name in chosen), *layers]
+    merged = {}
     for layer in layers:
         _merge(merged, layer.values)
-    return parse(Settings, merged, lambda path: source_of(layers, path) or layers[0].where)
+    return parse(Settings, merged, lambda path: source_of(layers, path) or layers[len(MODELS)].where)
 
 
 def source_of(layers: Sequence[Layer], path: Sequence[str]) -> str | None:

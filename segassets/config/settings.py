@@ -64,6 +64,13 @@ class Settings(StrictModel):
         "nano",
         description="Name of a model in configs/models/, or a trained one: experiment:<name>, scene:<key>.",
     )
+    depth_model: str = Field(
+        "nano-depth",
+        description="Name of a depth model in configs/models/, for scenes without a depth sensor.",
+    )
+    embedding_model: str = Field(
+        "nano-clip", description="Name of a model in configs/models/ that embeds pictures and words."
+    )
     device: str | None = Field(None, description="auto, cpu, cuda or cuda:<i>; empty for the model's own.")
     precision: Literal["fp32", "bf16", "fp16"] | None = Field(None, description="Empty for the model's own.")
     candidates: CandidateConfig = Field(CandidateConfig(), description="How masks are proposed on keyframes.")

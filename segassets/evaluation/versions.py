@@ -12,8 +12,8 @@ from segassets.errors import MissingInput
 from segassets.evaluation.prompts import EvaluationConfig
 from segassets.evaluation.scenes import TrueScene
 from segassets.models.registry import load_spec
-from segassets.models.sam2.weights import weights_sha256
 from segassets.models.spec import FileSource, ModelSpec
+from segassets.models.weights import weights_sha256
 
 VERSION = "1"  # of the figures: raised when the same inputs would give others
 MODEL_FILE = "model.yaml"

@@ -14,8 +14,8 @@ from segassets.learning.prompting import draw_boxes, draw_masks, draw_points
 from segassets.learning.training_config import MODULES, Module, ModuleConfig, PromptConfig
 from segassets.models.sam2.build import load_parameters, network_config
 from segassets.models.sam2.instantiate import instantiate, prepare_sam2
-from segassets.models.sam2.weights import fetch_weights, read_weights
 from segassets.models.spec import ModelSpec, RandomSource
+from segassets.models.weights import fetch_weights, read_weights
 
 prepare_sam2()
 

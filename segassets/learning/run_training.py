@@ -31,8 +31,8 @@ from segassets.learning.stream import BatchStream
 from segassets.learning.train import identity_of
 from segassets.learning.training_batches import Clips, plan_steps, validate_every
 from segassets.models.sam2.build import load_parameters
-from segassets.models.sam2.weights import weights_sha256
 from segassets.models.spec import ModelSpec
+from segassets.models.weights import weights_sha256
 from segassets.runtime.monitor import ResourceMonitor
 from segassets.runtime.progress import Progress
 from segassets.storage.atomic import write_text

@@ -8,13 +8,13 @@ that is asked for, in an arbitrary unit.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
 from segassets.errors import BadInput
+from segassets.models.spec import DepthKind
 
-DepthKind = Literal["metric", "relative_inverse", "disparity"]
 KINDS: tuple[DepthKind, ...] = get_args(DepthKind)
 UNITS: dict[DepthKind, str] = {"metric": "m", "relative_inverse": "none", "disparity": "px"}
 RULES: dict[DepthKind, str] = {

@@ -8,7 +8,7 @@ import yaml
 
 from segassets.configs_dir import configs_dir
 from segassets.errors import BadConfig, MissingInput, did_you_mean
-from segassets.models.spec import FileSource, ModelSpec
+from segassets.models.spec import Family, FileSource, FolderSource, ModelSpec
 from segassets.models.trained import default_store, is_reference, trained_spec
 from segassets.storage.store import ArtifactStore
 from segassets.strict import parse
@@ -38,9 +38,31 @@ def load_spec(name_or_path: str, store: ArtifactStore | None = None) -> ModelSpe
     return read_spec(_path_of(name_or_path))
 
 
+def models_of(family: Family) -> list[str]:
+    """Names of the models of a family, sorted."""
+    return [name for name in list_models() if load_spec(name).family == family]
+
+
+def check_family(spec: ModelSpec, family: Family, setting: str) -> ModelSpec:
+    """The model, known to be of a family.
+
+    Args:
+        setting: what names it, for the error.
+
+    Raises:
+        BadConfig: it is of another; names those of this one.
+    """
+    if spec.family == family:
+        return spec
+    raise BadConfig(
+        f"'{setting}': expected a model of family {family} ({', '.join(models_of(family))}), found {spec.name!r} of "
+        f"family {spec.family}"
+    )
+
+
 def identity(spec: ModelSpec, name: str) -> dict[str, str]:
     """What tells one model's results from another's: its name, its weights' SHA-256, a threshold of its own."""
-    from segassets.models.sam2.weights import weights_sha256
+    from segassets.models.weights import weights_sha256
 
     found = {"name": name, "sha256": weights_sha256(spec)}
     return found if spec.threshold == 0.5 else found | {"threshold": f"{spec.threshold:g}"}
@@ -55,7 +77,7 @@ def read_spec(path: Path) -> ModelSpec:
     spec = parse(ModelSpec, data, str(path))
     if spec.name != path.stem:
         raise BadConfig(f"{path}: 'name': expected '{path.stem}' as the file is called, found '{spec.name}'")
-    if isinstance(spec.source, FileSource) and spec.source.path.startswith("./"):
+    if isinstance(spec.source, FileSource | FolderSource) and spec.source.path.startswith("./"):
         beside = spec.source.model_copy(update={"path": str(path.resolve().parent / spec.source.path)})
         return spec.model_copy(update={"source": beside})
     return spec
@@ -63,7 +85,7 @@ def read_spec(path: Path) -> ModelSpec:
 
 def weights_state(spec: ModelSpec) -> str:
     """ "here", "download" (comes from the hub on first use), or what is missing and how to get it."""
-    from segassets.models.sam2.weights import find_weights
+    from segassets.models.weights import find_weights
 
     try:
         return "here" if spec.source.kind == "random" or find_weights(spec) else "download"

@@ -16,7 +16,7 @@ from segassets.datasets.files import cache_dir
 from segassets.errors import BadConfig, MissingInput
 from segassets.models.checksums import SHA256, record_path, record_sha256, recorded_sha256
 from segassets.models.downloads import download, without_secrets
-from segassets.models.spec import HubSource, ModelSpec, UrlSource
+from segassets.models.spec import HubFolderSource, HubSource, ModelSpec, UrlSource
 
 
 def find(source: HubSource | UrlSource) -> Path | None:
@@ -68,6 +68,35 @@ def fetch(source: HubSource | UrlSource, name: str, *, force: bool = False) -> P
     return path
 
 
+def find_folder(source: HubFolderSource) -> Path | None:
+    """The file with the weights of a model of several files, all of them in one folder of this machine; else None."""
+    found = [find(part) for part in _parts(source)]
+    folders = {path.parent for path in found if path is not None}
+    return found[0] if len(folders) == 1 and None not in found else None
+
+
+def fetch_folder(source: HubFolderSource, name: str, *, force: bool = False) -> Path:
+    """Download all files of a model into one folder; arguments and errors as in `fetch`.
+
+    Returns:
+        The file with the weights.
+    """
+    paths = []
+    for part in _parts(source):
+        path = cache_path(part)
+        paths.append(path if path.is_file() and not force else fetch(part, name, force=force))
+    return paths[0]
+
+
+def _parts(source: HubFolderSource) -> list[HubSource]:
+    """Its files one by one; the checksum is that of the first."""
+    first, *others = source.files
+    return [
+        HubSource(kind="hub", repo=source.repo, file=first, sha256=source.sha256),
+        *(HubSource(kind="hub", repo=source.repo, file=file, sha256=None) for file in others),
+    ]
+
+
 def with_sha256(spec: ModelSpec, sha256: str) -> ModelSpec:
     """The model with a checksum its file must have.
 
@@ -76,7 +105,7 @@ def with_sha256(spec: ModelSpec, sha256: str) -> ModelSpec:
     """
     if not re.match(SHA256, sha256.lower()):
         raise BadConfig(f"sha256: expected 64 hexadecimal digits, found {sha256!r}")
-    if not isinstance(spec.source, HubSource | UrlSource):
+    if not isinstance(spec.source, HubSource | HubFolderSource | UrlSource):
         raise BadConfig(
             f"sha256: the weights of {spec.name!r} are not downloaded (source: {spec.source.kind})"
         )
@@ -85,7 +114,7 @@ def with_sha256(spec: ModelSpec, sha256: str) -> ModelSpec:
 
 def checked_against(spec: ModelSpec, path: Path) -> str:
     """What the file at `path` was held to, in words."""
-    if not isinstance(spec.source, HubSource | UrlSource):
+    if not isinstance(spec.source, HubSource | HubFolderSource | UrlSource):
         return "nothing (it was not downloaded)"
     if spec.source.sha256:
         return "the one given for the model"

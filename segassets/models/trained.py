@@ -167,7 +167,7 @@ def _checkpoint(name: str, reference: Reference, place: ArtifactStore) -> Artifa
 
 def _check_weights(name: str, folder: Path, spec: ModelSpec) -> None:
     """Raises StaleInput when the checkpoint is not the one its training recorded."""
-    from segassets.models.sam2.weights import weights_sha256
+    from segassets.models.weights import weights_sha256
 
     source = spec.source
     if not isinstance(source, FileSource):

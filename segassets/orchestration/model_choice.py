@@ -10,8 +10,16 @@ from pydantic import Field
 from segassets.strict import StrictModel
 
 if TYPE_CHECKING:
-    from segassets.models.spec import ModelSpec
+    from segassets.models.spec import Family, ModelSpec
     from segassets.storage.store import ArtifactStore
+
+# Settings that name a model, and the family it must be of.
+ModelSetting = Literal["model", "depth_model", "embedding_model"]
+FAMILIES: dict[ModelSetting, Family] = {
+    "model": "sam2",
+    "depth_model": "depth",
+    "embedding_model": "embedding",
+}
 
 
 class ModelChoice(StrictModel):
@@ -28,34 +36,39 @@ class ModelChoice(StrictModel):
         None, description="Precision of the network; empty for the model's own."
     )
 
-    def spec(self, store: ArtifactStore) -> ModelSpec:
+    def spec(self, store: ArtifactStore, setting: ModelSetting = "model") -> ModelSpec:
         """The model's description; a trained one is looked for in the store.
 
+        Args:
+            setting: which of the settings' models this is.
+
         Raises:
-            BadConfig: there is no such model; names the nearest.
+            BadConfig: there is no such model (names the nearest), or it is of another family.
             MissingInput, StaleInput: it is not trained, or from what has changed since.
         """
-        from segassets.models.registry import load_spec
+        from segassets.models.registry import check_family, load_spec
 
-        return load_spec(self.model, store)
+        return check_family(load_spec(self.model, store), FAMILIES[setting], setting)
 
     def wanted_device(self, store: ArtifactStore) -> str:
         """The device before a free GPU was found for it."""
-        return self.device or self.spec(store).device
+        from segassets.models.registry import load_spec
 
-    def identity(self, store: ArtifactStore) -> dict[str, str]:
+        return self.device or load_spec(self.model, store).device
+
+    def identity(self, store: ArtifactStore, setting: ModelSetting = "model") -> dict[str, str]:
         """Name and checksum of the weights, for provenance, and the threshold where it is the model's own."""
         from segassets.models.registry import identity
 
-        return identity(self.spec(store), self.model)
+        return identity(self.spec(store, setting), self.model)
 
-    def load(self, device: str, store: ArtifactStore) -> LoadedNetwork:
+    def load(self, device: str, store: ArtifactStore, setting: ModelSetting = "model") -> LoadedNetwork:
         """The network on `device`; read from disk once per process."""
-        from segassets.models.sam2.build import get_network
+        from segassets.models.load import load_model
 
-        spec = self.spec(store)
+        spec = self.spec(store, setting)
         precision = self.precision or spec.precision
-        return LoadedNetwork(get_network(spec, device, precision), precision, spec.threshold)
+        return LoadedNetwork(load_model(spec, device, precision), precision, spec.threshold)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ import pydantic
 from segassets.orchestration.batches import Batch
 from segassets.orchestration.checks import Check
 from segassets.orchestration.gpu import POOL, GpuNeed
-from segassets.orchestration.model_choice import LoadedNetwork, ModelChoice
+from segassets.orchestration.model_choice import LoadedNetwork, ModelChoice, ModelSetting
 from segassets.orchestration.op_config import op_config, stage_config
 from segassets.orchestration.partitions import RegisteredKeys, scenes
 from segassets.orchestration.tags import asset_key
@@ -56,6 +56,8 @@ class SceneAsset:
             not keep the others of its run from the next.
         gpu: what a step asks its engine for; an asset that has this need loads a model, so its config has the fields
             of ModelChoice too, unless it has a network of its own.
+        model_of: which of the settings' models it loads: model (SAM2), depth_model or embedding_model. In its own
+            config that is `model`.
         checks: what is verified before an artifact is published.
         columns: name of the table schema in segassets.masks.schemas that documents the asset.
         own_network: the asset trains or evaluates a network that its inputs name; it is not chosen by config.
@@ -79,6 +81,7 @@ class SceneAsset:
     checks: tuple[Check, ...]
     columns: str | None
     own_network: bool = False
+    model_of: ModelSetting = "model"
     reads_of: Callable[[Any], tuple[str, ...]] | None = None
     settle: Callable[[str, Any], Any] | None = None
     start: Callable[[Any, ArtifactStore], dict[str, str]] | None = None
@@ -141,7 +144,7 @@ class SceneAsset:
         """Name and checksum of the network a step uses or starts from; empty for assets without one."""
         if self.start is not None:
             return self.start(config, store)
-        return self._choice(op_config).identity(store) if self.chooses_model else {}
+        return self._choice(op_config).identity(store, self.model_of) if self.chooses_model else {}
 
     def wanted_device(self, op_config: Any, store: ArtifactStore) -> str:
         """The device a step asks for."""
@@ -149,7 +152,7 @@ class SceneAsset:
 
     def load_network(self, op_config: Any, device: str, store: ArtifactStore) -> LoadedNetwork:
         """The network a step uses, read once per process."""
-        return self._choice(op_config).load(device, store)
+        return self._choice(op_config).load(device, store, self.model_of)
 
     def _choice(self, config: Any) -> ModelChoice:
         return stage_config(ModelChoice, config, f"config of {self.name}")
@@ -159,7 +162,7 @@ class SceneAsset:
         models: dict[str, pydantic.BaseModel] = {}
         if self.chooses_model:
             models["model"] = ModelChoice(
-                model=settings.model, device=settings.device, precision=settings.precision
+                model=getattr(settings, self.model_of), device=settings.device, precision=settings.precision
             )
         models["stage"] = self.defaults(settings)
         return op_config("".join(part.title() for part in self.name.split("_")) + "Config", models)
@@ -220,6 +223,7 @@ def scene_asset(
     checks: tuple[Check, ...] = (),
     columns: str | None = None,
     own_network: bool = False,
+    model_of: ModelSetting = "model",
     reads_of: Callable[[Any], tuple[str, ...]] | None = None,
     settle: Callable[[str, Any], Any] | None = None,
     start: Callable[[Any, ArtifactStore], dict[str, str]] | None = None,
@@ -244,6 +248,7 @@ def scene_asset(
             checks=checks,
             columns=columns,
             own_network=own_network,
+            model_of=model_of,
             reads_of=reads_of,
             settle=settle,
             start=start,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from segassets.datasets.frames import FrameSource
     from segassets.datasets.scene import Scene
-    from segassets.models.protocols import ImageSegmenter
+    from segassets.models.protocols import DepthEstimator, Embedder, ImageSegmenter
     from segassets.models.streaming import VideoTracker
     from segassets.orchestration.model_choice import LoadedNetwork
     from segassets.storage.provenance import Provenance
@@ -170,6 +170,17 @@ class SceneWork(Work):
 
         loaded = self._loaded()
         return Sam2Tracker(loaded.network, len(self.source), loaded.precision, loaded.threshold)
+
+    def depth_estimator(self) -> DepthEstimator:
+        """The step's model as a network that sees depth; of an asset declared with model_of="depth_model"."""
+        estimator: DepthEstimator = self._loaded().network
+        return estimator
+
+    def embedder(self) -> Embedder:
+        """The step's model as one that embeds pictures and texts; of an asset declared with
+        model_of="embedding_model"."""
+        embedder: Embedder = self._loaded().network
+        return embedder
 
     def _loaded(self) -> LoadedNetwork:
         if self.load_network is None:

@@ -20,7 +20,7 @@ from segassets.learning.experiment import Experiment
 from segassets.learning.train import train_experiment
 from segassets.models.registry import load_spec
 from segassets.models.sam2.build import build_sam2_network, build_sam2_video_predictor
-from segassets.models.sam2.weights import read_weights
+from segassets.models.weights import read_weights
 from segassets_tests.learning.made_training import SIZE, small
 
 

@@ -15,8 +15,8 @@ from segassets.models.registry import load_spec
 from segassets.models.sam2 import build
 from segassets.models.sam2.instantiate import instantiate
 from segassets.models.sam2.tiny import tiny_spec
-from segassets.models.sam2.weights import weights_sha256
 from segassets.models.spec import FileSource, ModelSpec, RandomSource
+from segassets.models.weights import weights_sha256
 
 # millions, as sam2's own table of models gives them
 OFFICIAL_SIZES = {"tiny": 38.9, "small": 46.0, "base-plus": 80.8, "large": 224.4}
@@ -60,7 +60,7 @@ def test_tiny_has_the_official_names_and_shapes(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_nano_is_small() -> None:
-    from segassets.models.sam2.weights import NANO_WEIGHTS
+    from segassets.models.weights import NANO_WEIGHTS
 
     assert NANO_WEIGHTS.stat().st_size <= 16e6
     network = build.build_sam2_network(load_spec("nano"))
@@ -69,7 +69,7 @@ def test_nano_is_small() -> None:
 
 
 def test_the_card_belongs_to_the_weights() -> None:
-    from segassets.models.sam2.weights import NANO_WEIGHTS
+    from segassets.models.weights import NANO_WEIGHTS
 
     assert weights_sha256(load_spec("nano")) in NANO_WEIGHTS.with_suffix(".md").read_text()
 

@@ -22,9 +22,9 @@ from segassets.models import downloads
 from segassets.models.checksums import record_path
 from segassets.models.downloads import download
 from segassets.models.registry import load_spec, weights_state
-from segassets.models.sam2.weights import fetch_weights, weights_sha256
 from segassets.models.sources import cache_path, with_sha256
 from segassets.models.spec import HubSource, ModelSpec, UrlSource
+from segassets.models.weights import fetch_weights, weights_sha256
 from segassets_tests.models.file_server import FileServer, serve
 
 CONTENT = np.random.default_rng(0).bytes(3_000_000)

@@ -10,7 +10,7 @@ import yaml
 from segassets.configs_dir import configs_dir
 from segassets.errors import BadConfig, MissingInput
 from segassets.models.registry import list_models, load_spec, weights_state
-from segassets.models.sam2.weights import fetch_weights
+from segassets.models.weights import fetch_weights
 
 
 @pytest.mark.parametrize("name", list_models())

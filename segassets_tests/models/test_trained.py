@@ -11,9 +11,9 @@ from segassets.config import load_settings
 from segassets.errors import BadConfig, MissingInput, StaleInput
 from segassets.models.registry import identity, load_spec
 from segassets.models.sam2.tiny import tiny_spec
-from segassets.models.sam2.weights import weights_sha256
 from segassets.models.spec import FileSource
 from segassets.models.trained import is_reference, parse_reference
+from segassets.models.weights import weights_sha256
 from segassets.storage.provenance import Provenance
 from segassets.storage.store import ArtifactStore
 

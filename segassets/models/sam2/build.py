@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from segassets.errors import BadConfig, BadInput
 from segassets.models.sam2.instantiate import instantiate, prepare_sam2
-from segassets.models.sam2.weights import fetch_weights, read_weights, weights_sha256
 from segassets.models.spec import ModelSpec, RandomSource
+from segassets.models.weights import fetch_weights, read_weights, weights_sha256
 from segassets.runtime.allocator import keep_freed_memory
 
 if TYPE_CHECKING:

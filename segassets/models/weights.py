@@ -1,4 +1,4 @@
-"""Weights of SAM2 networks: found, downloaded, identified, read without running what is in them."""
+"""Weights of networks: found, downloaded, identified, read without running what is in them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,23 @@ from segassets.configs_dir import configs_dir
 from segassets.errors import BadInput, MissingInput
 from segassets.models import sources
 from segassets.models.checksums import check_sha256, file_sha256
-from segassets.models.spec import FileSource, HubSource, ModelSpec, RandomSource, UrlSource
+from segassets.models.spec import (
+    FileSource,
+    FolderSource,
+    HubFolderSource,
+    HubSource,
+    ModelSpec,
+    NanoSource,
+    RandomSource,
+    UrlSource,
+)
 
 if TYPE_CHECKING:
     import torch
 
-NANO_WEIGHTS = Path(__file__).parent.parent / "nano" / "sam2_nano.safetensors"
+NANO_FOLDER = Path(__file__).parent / "nano"
+NANO_WEIGHTS = NANO_FOLDER / "sam2_nano.safetensors"
+WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")  # of a folder, the first that is there
 
 
 def find_weights(spec: ModelSpec) -> Path | None:
@@ -28,9 +39,11 @@ def find_weights(spec: ModelSpec) -> Path | None:
     source = spec.source
     if isinstance(source, HubSource | UrlSource):
         return sources.find(source)
+    if isinstance(source, HubFolderSource):
+        return sources.find_folder(source)
     if isinstance(source, RandomSource):
         return None
-    path = _local_path(source) if isinstance(source, FileSource) else NANO_WEIGHTS
+    path = _here(source)
     if path.is_file():
         return path
     raise MissingInput(
@@ -55,6 +68,12 @@ def fetch_weights(spec: ModelSpec, *, force: bool = False) -> Path:
             path = sources.fetch(source, spec.name, force=force)
         check_sha256(path, source.sha256, spec.name)
         return path
+    if isinstance(source, HubFolderSource):
+        path = None if force else sources.find_folder(source)
+        if path is None:
+            path = sources.fetch_folder(source, spec.name, force=force)
+        check_sha256(path, source.sha256, spec.name)
+        return path
     path = find_weights(spec)
     if path is None:
         raise MissingInput(f"model {spec.name!r} has random values and no weights")
@@ -62,7 +81,10 @@ def fetch_weights(spec: ModelSpec, *, force: bool = False) -> Path:
 
 
 def weights_sha256(spec: ModelSpec) -> str:
-    """Checksum that identifies the weights (hex); of the seed where they are random."""
+    """Checksum that identifies the weights (hex); of the seed where they are random.
+
+    Of a folder it is that of the file with the weights.
+    """
     if isinstance(spec.source, RandomSource):
         return hashlib.sha256(f"random {spec.source.seed}".encode()).hexdigest()
     return file_sha256(fetch_weights(spec))
@@ -94,9 +116,16 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     return found
 
 
-def _local_path(source: FileSource) -> Path:
+def _here(source: FileSource | FolderSource | NanoSource) -> Path:
+    """Where the file with the weights of a source on this machine should be."""
+    if isinstance(source, NanoSource):
+        return NANO_FOLDER / source.file
     path = Path(os.path.expandvars(source.path)).expanduser()
-    return path if path.is_absolute() else configs_dir().parent / path
+    path = path if path.is_absolute() else configs_dir().parent / path
+    if isinstance(source, FileSource):
+        return path
+    found = [path / name for name in WEIGHT_FILES if (path / name).is_file()]
+    return found[0] if found else path / WEIGHT_FILES[0]
 
 
 def _what_is_there(path: Path) -> str:
@@ -107,6 +136,11 @@ def _what_is_there(path: Path) -> str:
 
 
 def _how_to_get(spec: ModelSpec, path: Path) -> str:
+    if isinstance(spec.source, FolderSource):
+        return (
+            "Expected a folder as save_pretrained of transformers writes it: hf download <repository> "
+            f"--local-dir {path.parent}"
+        )
     if not isinstance(spec.source, FileSource):
         return "The file is part of the repository: git checkout -- segassets/models/nano"
     repo = "facebook/" + path.stem.replace("_", "-") if path.stem.startswith("sam2") else "<repository>"
