@@ -29,6 +29,7 @@ MEASURED_BY = {
     "maskcut_eigen": "maskcut",
     "png_conversion": "png_conversion",
     "lift": "lift",
+    "fusion_linear": "fusion_linear",
     "loader_share": "loader_share",
 }
 

@@ -8,6 +8,7 @@ from segassets.assets.checkpoints import sam2_checkpoint, sam2_scene_checkpoint
 from segassets.assets.coco_masks import coco_masks
 from segassets.assets.experiment_reports import experiment_report
 from segassets.assets.frames import frames
+from segassets.assets.instances import scene_instances
 from segassets.assets.pseudo_masks import pseudo_masks
 from segassets.assets.pseudo_tubes import pseudo_tubes
 from segassets.assets.quality import QUALITY_CHECKS
@@ -23,6 +24,7 @@ SCENE_ASSETS = (
     mask_candidates,
     filtered_masks,
     sam2_tracks,
+    scene_instances,
     track_comparison,
     scene_report,
 )

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from segassets.datasets.frames import FrameSource
+    from segassets.lifting.stored_instances import StoredInstances
 
 _CELL_PX = 240
 _MOST_MASKS = 80
@@ -52,6 +53,22 @@ def masks_preview(source: FrameSource, masks: pa.Table, by_track: bool = False) 
         pictures.append(thumbnail(drawn, _CELL_PX))
         labels.append(f"frame {frame}: {rows.num_rows} masks")
     return contact_sheet(pictures, columns=len(pictures), labels=labels, cell_px=_cell(pictures))
+
+
+def instances_preview(source: FrameSource, stored: StoredInstances, masks: pa.Table) -> np.ndarray | None:
+    """A frame with its instances outlined and numbered, beside all of them from above where they share a space."""
+    from segassets.lifting.instance_pictures import instances_from_above, instances_on_frame
+    from segassets.media.draw import contact_sheet
+
+    if not stored.rows:
+        return frames_preview(source)
+    frame, drawn = instances_on_frame(source, stored, masks)
+    above = instances_from_above(stored, drawn.shape[0])
+    pictures, labels = [drawn], [f"frame {frame}"]
+    if above is not None:
+        pictures.append(above)
+        labels.append("from above")
+    return contact_sheet(pictures, columns=2, labels=labels)
 
 
 def _cell(pictures: list[np.ndarray]) -> int:

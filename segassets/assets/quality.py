@@ -48,4 +48,27 @@ def track_quality(scene: StoredScene) -> Figures:
     return {name: round(found[name], 4) if isinstance(found[name], float) else found[name] for name in names}
 
 
-QUALITY_CHECKS = (candidate_recall, track_quality)
+@quality_check(asset="scene_instances")
+def instance_quality(scene: StoredScene) -> Figures:
+    """3D instances against the true ones, as ScanNet scores them: AP25, AP50, AP over .50 to .90, recall.
+
+    The true surface are the true masks of all frames lifted by the sensor's depth. Without sensor depth and poses there
+    is nothing to compare with. Passes when at least one true object is found with an IoU of .25.
+    """
+    from segassets.evaluation.instances3d import InstanceEvaluation
+    from segassets.evaluation.scene_instances import stored_surface, true_surface
+    from segassets.lifting.stored_instances import StoredInstances
+
+    truth = true_surface(scene.frames, scene.facts["root"], scene.truth)
+    if truth is None:
+        return {}
+    evaluation = InstanceEvaluation()
+    evaluation.add(
+        truth, stored_surface(StoredInstances.load(scene.store.peek("scene_instances", scene.key).path))
+    )
+    figures = evaluation.scores()
+    scene.expect(figures["ap25"] != 0, "no true object is found with an IoU of .25")
+    return {name: round(value, 4) if isinstance(value, float) else value for name, value in figures.items()}
+
+
+QUALITY_CHECKS = (candidate_recall, track_quality, instance_quality)

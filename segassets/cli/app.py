@@ -15,6 +15,7 @@ from segassets.cli import (
     convert,
     doctor,
     evaluate,
+    evaluate_instances,
     experiments,
     export,
     history,
@@ -53,6 +54,7 @@ app.command("run")(run.run)
 app.command("make")(make.make)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("evaluate-instances")(evaluate_instances.evaluate_instances)
 app.command("thresholds")(evaluate.thresholds)
 app.add_typer(experiments.app, name="experiments")
 app.command("settings")(settings.settings)

@@ -13,6 +13,7 @@ from pydantic import Field
 from segassets.datasets.config import parse_frames
 from segassets.datasets.selection import SceneSelection, listed
 from segassets.errors import BadConfig
+from segassets.lifting.instances_config import InstancesConfig
 from segassets.proposals.config import CandidateConfig, FilterConfig
 from segassets.proposals.pseudo_config import PseudoMaskConfig
 from segassets.reports.config import ComparisonConfig, ReportConfig
@@ -32,6 +33,7 @@ class StageToggles(StrictModel):
     mask_candidates: bool = Field(True, description="Propose masks by level on keyframes.")
     filtered_masks: bool = Field(True, description="Filter candidates by area, stability and overlap.")
     sam2_tracks: bool = Field(True, description="Follow the filtered masks through the scene.")
+    scene_instances: bool = Field(True, description="Fuse tracks, depth and poses into 3D instances.")
     track_comparison: bool = Field(True, description="Render tracks over the frames.")
     scene_report: bool = Field(True, description="Write the HTML and Markdown report.")
 
@@ -79,6 +81,9 @@ class Settings(StrictModel):
     pseudo_masks: PseudoMaskConfig = Field(PseudoMaskConfig(), description="Masks nobody drew.")
     pseudo_tubes: PseudoTubeConfig = Field(
         PseudoTubeConfig(), description="Masks through time, to learn from without labels."
+    )
+    instances: InstancesConfig = Field(
+        InstancesConfig(), description="How tracks, depth and poses become 3D instances."
     )
     comparison: ComparisonConfig = Field(ComparisonConfig(), description="Comparison renders.")
     report: ReportConfig = Field(ReportConfig(), description="Scene reports.")

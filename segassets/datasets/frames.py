@@ -54,6 +54,11 @@ class FrameSource:
         return len(self._uris)
 
     @property
+    def root(self) -> str:
+        """What the uris are relative to."""
+        return self._root.url
+
+    @property
     def height(self) -> int:
         """Height of every frame in pixels; see `size_hw` for image sets."""
         return self._common_size()[0]

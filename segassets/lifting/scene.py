@@ -15,6 +15,7 @@ from segassets.lifting.depth import Depth, DepthMap, depth_map
 from segassets.lifting.frame import FrameLift, lift_frame
 from segassets.lifting.masks import FrameMasks
 from segassets.lifting.resolve import KnownPoints, resolve_depth
+from segassets.runtime.progress import Progress
 
 
 def sensor_maps(
@@ -27,6 +28,18 @@ def sensor_maps(
     """
     for frame, metres in DepthSource(table, root).iterate(frames):
         yield frame, depth_map(metres, "metric", max_m=max_m, source="sensor")
+
+
+def sensor_depths(
+    table: pa.Table, root: str, config: LiftConfig, progress: Progress | None = None
+) -> Iterator[tuple[int, Depth]]:
+    """Yields (frame, depth) of the frames that a sensor measured; a map without a valid pixel is passed over."""
+    scene = table.column("scene")[0].as_py() if table.num_rows else ""
+    for frame, found in sensor_maps(table, root):
+        if progress is not None:
+            progress(frame + 1, table.num_rows, "frames")
+        if found.valid.any():
+            yield frame, resolve_for(found, config, f"scene {scene}, frame {frame}")
 
 
 def resolve_for(found: DepthMap, config: LiftConfig, where: str, known: KnownPoints | None = None) -> Depth:

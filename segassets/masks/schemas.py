@@ -132,3 +132,36 @@ DEPTH_MAPS = pa.schema(
         _field("residual", pa.float64(), "median of |z - z known| / z known over the points used", null=True),
     ]
 )
+
+SCENE_INSTANCES = pa.schema(
+    [
+        _field("scene", pa.string(), "scene key"),
+        _field(
+            "instance_id", pa.int64(), "stable identity: the id of its first track, or one beyond all tracks"
+        ),
+        _field("track_ids", pa.list_(pa.int64()), "the tracks it was fused from, ascending"),
+        _field("category_id", pa.int32(), "-1 = none; 0 is a valid category"),
+        _field("confidence", pa.float32(), "in [0, 1]: mean mask score x consensus x views / (views + 1)"),
+        _field("space", pa.string(), "axes of points and box: world, camera (of best_frame) or none"),
+        _field("unit", pa.string(), "of points and box: m, arbitrary or none"),
+        _field("points_uri", pa.string(), "its points, relative to the artifact", null=True),
+        _field("points", pa.int32(), "how many points"),
+        _field("obb_center", pa.list_(pa.float64()), "x, y, z of the centre of its box", null=True),
+        _field(
+            "obb_axes",
+            pa.list_(pa.float64()),
+            "unit vectors of the box's edges, one after the other",
+            null=True,
+        ),
+        _field(
+            "obb_size", pa.list_(pa.float64()), "lengths of the box's edges, in order of the axes", null=True
+        ),
+        _field("views", pa.list_(pa.int32()), "frames on which it is seen, ascending"),
+        _field("best_frame", pa.int32(), "the frame on which its masks are largest"),
+        _field(
+            "best_bbox_xywh",
+            pa.list_(pa.float32(), 4),
+            "box around its masks there; x, y, width, height; half-open",
+        ),
+    ]
+)

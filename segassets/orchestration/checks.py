@@ -10,6 +10,7 @@ AssetCheckResult would record a single one without a scene).
 from __future__ import annotations
 
 import inspect
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -159,6 +160,11 @@ class StoredScene:
         from segassets.orchestration.work import FRAMES_FILE
 
         return read_table(self.store.peek("frames", self.key).path / FRAMES_FILE, FRAMES)
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What `scene.json` says of the footage: root, categories, ..."""
+        return json.loads((self.store.peek("frames", self.key).path / "scene.json").read_text("utf-8"))
 
     def annotated_frames(self) -> set[int]:
         """Frames whose annotations are complete."""

@@ -46,6 +46,13 @@ GRAPH = {
         "gpu",
         {"schema", "masks_inside_frames", "ids_unique", "coverage"},
     ),
+    "scene_instances": (
+        {"frames", "coco_masks", "sam2_tracks"},
+        "lifting",
+        48,
+        None,
+        {"schema", "ids_unique", "points_in_boxes"},
+    ),
     "track_comparison": (
         {"frames", "coco_masks", "filtered_masks", "sam2_tracks"},
         "reports",
@@ -168,6 +175,7 @@ def test_quality_checks_are_partitioned_and_do_not_block(defs):
     assert found == {
         "candidate_recall": ("mask_candidates", False, True),
         "track_quality": ("sam2_tracks", False, True),
+        "instance_quality": ("scene_instances", False, True),
     }
 
 

@@ -1,0 +1,50 @@
+"""`scene_instances`: tracks, depth and poses fused into the things of a scene, each in one place."""
+
+from __future__ import annotations
+
+from segassets.assets.checks import INSTANCE_CHECKS
+from segassets.assets.previews import instances_preview
+from segassets.lifting.instances_config import InstancesConfig
+from segassets.orchestration.scene_assets import scene_asset
+from segassets.orchestration.work import Made, SceneWork
+
+
+@scene_asset(
+    inputs=("frames", "coco_masks", "sam2_tracks"),
+    config=InstancesConfig,
+    defaults=lambda settings: settings.instances,
+    group="lifting",
+    kinds={"python", "parquet"},
+    scenes_per_run=48,
+    checks=INSTANCE_CHECKS,
+    columns="SCENE_INSTANCES",
+    reads_of=lambda config: ("frames", config.masks),
+)
+def scene_instances(work: SceneWork, config: InstancesConfig) -> Made:
+    """The things of a scene, each once: tracks that are one thing merged, a track over two things split, with points,
+    oriented box, views, confidence and stable ids.
+
+    Without poses or metric depth nothing can be fused: each track is an instance with the points of one frame, and
+    `instances.json` says so. It also counts, by reason, which tracks became no instance.
+    """
+    from segassets.lifting.config import LiftConfig
+    from segassets.lifting.scene import sensor_depths
+    from segassets.lifting.scene_fusion import facts_of, fuse_scene
+    from segassets.lifting.stored_instances import StoredInstances, save_instances
+
+    depths = sensor_depths(work.frames, work.scene.root, LiftConfig(), work.progress)
+    found = fuse_scene(work.source, depths, work.masks(config.masks), config, LiftConfig())
+    save_instances(work.out, work.key, found, None)
+    facts = facts_of(found)
+    sizes = [len(item.views) for item in found.fusion.instances]
+    return Made(
+        numbers={
+            "num_instances": facts["instances"],
+            "num_merged": facts["pieces_merged"],
+            "num_split": facts["tracks_split"],
+            "num_excluded": sum(map(len, facts["excluded_tracks"].values())),
+            "mean_views": round(sum(sizes) / len(sizes), 2) if sizes else 0.0,
+        },
+        preview=instances_preview(work.source, StoredInstances.load(work.out), work.masks(config.masks)),
+        details=facts,
+    )
