@@ -6,24 +6,28 @@ from segassets.assets.candidates import filtered_masks, mask_candidates
 from segassets.assets.checkpoint_evaluation import sam2_checkpoint_evaluation, sam2_evaluation
 from segassets.assets.checkpoints import sam2_checkpoint, sam2_scene_checkpoint
 from segassets.assets.coco_masks import coco_masks
+from segassets.assets.depth import depth_lifts, depth_maps, gaussians
 from segassets.assets.experiment_reports import experiment_report
 from segassets.assets.frames import frames
 from segassets.assets.instances import scene_instances
 from segassets.assets.pseudo_masks import pseudo_masks
 from segassets.assets.pseudo_tubes import pseudo_tubes
 from segassets.assets.quality import QUALITY_CHECKS
+from segassets.assets.rendering import novel_views, render_sets
 from segassets.assets.reports import scene_report, track_comparison
 from segassets.assets.thresholds import sam2_threshold_search, threshold_search
 from segassets.assets.tracks import sam2_tracks
 from segassets.assets.training_clips import training_clips
 from segassets.orchestration.automation import Use
 
+LIFTING_ASSETS = (depth_maps, depth_lifts, gaussians, render_sets, novel_views)
 SCENE_ASSETS = (
     frames,
     coco_masks,
     mask_candidates,
     filtered_masks,
     sam2_tracks,
+    *LIFTING_ASSETS,
     scene_instances,
     track_comparison,
     scene_report,
@@ -37,7 +41,7 @@ ASKED_ASSETS = (*TRAINING_ASSETS, *PSEUDO_ASSETS, *EXPERIMENT_ASSETS)
 
 TRACK_SCENES = Use(
     "track_scenes",
-    "From footage to tracked instances and the report: the whole graph of a scene.",
+    "From footage to tracked instances, their lift to space, and the report: the whole graph of a scene.",
     tuple(asset.name for asset in SCENE_ASSETS),
 )
 USES = (
@@ -51,6 +55,11 @@ USES = (
         "segment_scenes",
         "Candidates, their filtering and the tracks of scenes whose footage is prepared.",
         ("mask_candidates", "filtered_masks", "sam2_tracks"),
+    ),
+    Use(
+        "lift_scenes",
+        "Depth, points, Gaussians and new views of scenes whose footage and masks are there.",
+        tuple(asset.name for asset in LIFTING_ASSETS),
     ),
     Use(
         "report_scenes",
@@ -88,6 +97,7 @@ __all__ = [
     "ASKED_ASSETS",
     "ASKED_USES",
     "EXPERIMENT_ASSETS",
+    "LIFTING_ASSETS",
     "PSEUDO_ASSETS",
     "QUALITY_CHECKS",
     "RUN_EXPERIMENTS",

@@ -32,7 +32,7 @@ def scene_instances(work: SceneWork, config: InstancesConfig) -> Made:
     from segassets.lifting.scene_fusion import facts_of, fuse_scene
     from segassets.lifting.stored_instances import StoredInstances, save_instances
 
-    depths = sensor_depths(work.frames, work.scene.root, LiftConfig(), work.progress)
+    depths = sensor_depths(work.frames, work.scene.root, work.progress)
     found = fuse_scene(work.source, depths, work.masks(config.masks), config, LiftConfig())
     save_instances(work.out, work.key, found, None)
     facts = facts_of(found)

@@ -1,8 +1,10 @@
-"""Quality against ground truth, where a scene has some: figures to plot, beside their trivial baselines."""
+"""Quality, against ground truth where a scene has some: figures to plot, beside their trivial baselines."""
 
 from __future__ import annotations
 
 from segassets.orchestration.checks import Figures, StoredScene, quality_check
+
+_AGREEMENT = 0.5
 
 
 @quality_check(asset="mask_candidates")
@@ -71,4 +73,42 @@ def instance_quality(scene: StoredScene) -> Figures:
     return {name: round(value, 4) if isinstance(value, float) else value for name, value in figures.items()}
 
 
-QUALITY_CHECKS = (candidate_recall, track_quality, instance_quality)
+@quality_check(asset="depth_lifts", needs_truth=False)
+def lift_agreement(scene: StoredScene) -> Figures:
+    """Share of a frame's points that lie, within 5 % of their depth, on the surfaces that another frame measures.
+
+    Low where poses, intrinsics or the kind of depth are wrong (an inverse map declared metric, say). Passes from one
+    half on, and where no two frames see the same.
+    """
+    from segassets.geometry.stored_lift import load_record
+
+    record = load_record(scene.store.peek("depth_lifts", scene.key).path)
+    share, points = record["agreement"], record["agreement_points"]
+    scene.expect(
+        share is None or share >= _AGREEMENT,
+        f"only {share} of {points} points lie on what another frame measures, expected {_AGREEMENT}: check poses, "
+        "intrinsics and the kind and unit of the depth",
+    )
+    return {"agreement": share, "points": points}
+
+
+@quality_check(asset="novel_views", needs_truth=False)
+def novel_view_quality(scene: StoredScene) -> Figures:
+    """PSNR of a held-out view rendered from the other frames' points, beside that of the nearest other picture.
+
+    Passes when it is not below, and where no view could be held out (without poses, or with few frames).
+    """
+    import json
+
+    from segassets.lifting.novel_views import VIEWS_FILE
+
+    content = json.loads((scene.store.peek("novel_views", scene.key).path / VIEWS_FILE).read_text("utf-8"))
+    psnr, nearest = content["psnr_held_out"], content["psnr_nearest"]
+    scene.expect(
+        psnr is None or nearest is None or psnr >= nearest,
+        f"PSNR {psnr} of the held-out view is below that of the nearest picture, {nearest}",
+    )
+    return {"psnr_held_out": psnr, "psnr_nearest": nearest}
+
+
+QUALITY_CHECKS = (candidate_recall, track_quality, lift_agreement, novel_view_quality, instance_quality)

@@ -13,6 +13,7 @@ from pydantic import Field
 from segassets.datasets.config import parse_frames
 from segassets.datasets.selection import SceneSelection, listed
 from segassets.errors import BadConfig
+from segassets.lifting.config import DepthConfig, LiftConfig, RenderingConfig
 from segassets.lifting.instances_config import InstancesConfig
 from segassets.proposals.config import CandidateConfig, FilterConfig
 from segassets.proposals.pseudo_config import PseudoMaskConfig
@@ -34,6 +35,11 @@ class StageToggles(StrictModel):
     filtered_masks: bool = Field(True, description="Filter candidates by area, stability and overlap.")
     sam2_tracks: bool = Field(True, description="Follow the filtered masks through the scene.")
     scene_instances: bool = Field(True, description="Fuse tracks, depth and poses into 3D instances.")
+    depth_maps: bool = Field(True, description="Depth of the frames, from a sensor or a model.")
+    depth_lifts: bool = Field(True, description="Lift depth and masks to points.")
+    gaussians: bool = Field(True, description="Initialise Gaussians from the points.")
+    render_sets: bool = Field(True, description="Prepare Gaussians and cameras by resolution.")
+    novel_views: bool = Field(True, description="Render the lifted scene from new views.")
     track_comparison: bool = Field(True, description="Render tracks over the frames.")
     scene_report: bool = Field(True, description="Write the HTML and Markdown report.")
 
@@ -85,6 +91,9 @@ class Settings(StrictModel):
     instances: InstancesConfig = Field(
         InstancesConfig(), description="How tracks, depth and poses become 3D instances."
     )
+    depth: DepthConfig = Field(DepthConfig(), description="Where depth comes from and what makes it metres.")
+    lift: LiftConfig = Field(LiftConfig(), description="How depth becomes points and Gaussians.")
+    rendering: RenderingConfig = Field(RenderingConfig(), description="Render sets and new views.")
     comparison: ComparisonConfig = Field(ComparisonConfig(), description="Comparison renders.")
     report: ReportConfig = Field(ReportConfig(), description="Scene reports.")
     stages: StageToggles = Field(StageToggles(), description="Which assets this run makes.")

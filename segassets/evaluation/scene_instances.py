@@ -38,7 +38,7 @@ def true_surface(frames: pa.Table, root: str, truth: pa.Table) -> Surface | None
         return None
     objects = _objects(truth)
     parts: dict[int, list[np.ndarray]] = {}
-    for frame, depth in sensor_depths(frames, root, LiftConfig()):
+    for frame, depth in sensor_depths(frames, root):
         row = rows[frame]
         if not row["annotated"]:
             continue
@@ -136,7 +136,7 @@ def _true_surfaces(dataset: str, limit: int | None) -> Iterator[tuple[TrueScene,
 
 
 def _fuse(scene: TrueScene, masks: pa.Table, config: InstancesConfig) -> SceneInstances:
-    depths = sensor_depths(scene.source.table, scene.source.root, LiftConfig())
+    depths = sensor_depths(scene.source.table, scene.source.root)
     return fuse_scene(scene.source, depths, masks, config, LiftConfig())
 
 

@@ -59,7 +59,8 @@ class Gaussians:
     def refuse_nonfinite(self) -> None:
         """Raises BadInput where any number is nan or infinite: no file is to hold one."""
         for name in ("xyz", "f_dc", "opacity_logit", "log_scale", "rotation_wxyz"):
-            bad = ~np.isfinite(getattr(self, name)).reshape(len(self), -1).all(1)
+            finite = np.isfinite(getattr(self, name))
+            bad = ~(finite if finite.ndim == 1 else finite.all(1))
             if bad.any():
                 raise BadInput(
                     f"Gaussians: expected finite numbers, found {int(bad.sum())} of {len(self)} rows of {name} "

@@ -27,6 +27,10 @@ from segassets.lifting.spacing import spacing_on_grid
 _SAME_SHAPE = 0.02  # by how much height / width of depth and picture may differ
 
 
+class NothingLifted(BadInput):
+    """A frame whose depth leaves no point: all of it is invalid, an edge or too far."""
+
+
 @dataclass(frozen=True)
 class FrameLift:
     """What a frame became.
@@ -79,7 +83,7 @@ def lift_frame(
     excluded: Counter[str] = Counter()
     keep = _kept_pixels(depth, config, excluded)[:: config.stride, :: config.stride]
     if not keep.any():
-        raise BadInput(f"{where}: expected points, found none left; left out: {dict(excluded)} pixels")
+        raise NothingLifted(f"{where}: expected points, found none left; left out: {dict(excluded)} pixels")
     at_depth = pinhole.scaled(*depth.size_hw)
     pose = np.eye(4) if camera_to_world is None else rigid_pose(camera_to_world, where)
     planes, footprint = _planes(depth.z, at_depth, pose, config.stride)

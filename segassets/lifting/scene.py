@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
@@ -12,9 +13,9 @@ from segassets.datasets.frames import FrameSource
 from segassets.geometry.cameras import Pinhole
 from segassets.lifting.config import LiftConfig
 from segassets.lifting.depth import Depth, DepthMap, depth_map
-from segassets.lifting.frame import FrameLift, lift_frame
+from segassets.lifting.frame import FrameLift, NothingLifted, lift_frame
 from segassets.lifting.masks import FrameMasks
-from segassets.lifting.resolve import KnownPoints, resolve_depth
+from segassets.lifting.resolve import resolve_depth
 from segassets.runtime.progress import Progress
 
 
@@ -31,7 +32,7 @@ def sensor_maps(
 
 
 def sensor_depths(
-    table: pa.Table, root: str, config: LiftConfig, progress: Progress | None = None
+    table: pa.Table, root: str, progress: Progress | None = None
 ) -> Iterator[tuple[int, Depth]]:
     """Yields (frame, depth) of the frames that a sensor measured; a map without a valid pixel is passed over."""
     scene = table.column("scene")[0].as_py() if table.num_rows else ""
@@ -39,14 +40,7 @@ def sensor_depths(
         if progress is not None:
             progress(frame + 1, table.num_rows, "frames")
         if found.valid.any():
-            yield frame, resolve_for(found, config, f"scene {scene}, frame {frame}")
-
-
-def resolve_for(found: DepthMap, config: LiftConfig, where: str, known: KnownPoints | None = None) -> Depth:
-    """Depth of a map as the configuration allows; see `resolve_depth`."""
-    return resolve_depth(
-        found, where, arbitrary_scale=config.arbitrary_scale, range_m=config.depth_range_m, known=known
-    )
+            yield frame, resolve_depth(found, f"scene {scene}, frame {frame}")
 
 
 def lift_scene(
@@ -55,6 +49,7 @@ def lift_scene(
     masks: pa.Table | None,
     config: LiftConfig,
     name: str = "mask_id",
+    excluded: Counter[str] | None = None,
 ) -> Iterator[tuple[int, FrameLift]]:
     """Yields (frame, its lift) for every frame with depth.
 
@@ -64,17 +59,18 @@ def lift_scene(
     Args:
         masks: schema MASKS, of this scene; None for points alone.
         name: the column that names masks: mask_id, or track_id, the same object having the same id everywhere.
+        excluded: frames that give no point are counted here, as `frame_without_points`, and left out; without
+            it they are an error.
 
     Raises:
         BadInput: see `lift_frame` and `Pinhole.of_frame`; names scene and frame.
     """
     rows = source.table.to_pylist()
-    posed = all(row["camera_to_world"] is not None for row in rows)
+    posed = has_world(source.table)
     for frame, depth in depths:
         row = rows[frame]
-        yield (
-            frame,
-            lift_frame(
+        try:
+            lifted = lift_frame(
                 source.read(frame),
                 depth,
                 Pinhole.of_frame(row, config.fov_deg),
@@ -83,8 +79,18 @@ def lift_scene(
                 camera_to_world=row["camera_to_world"] if posed and depth.unit == "m" else None,
                 frame=frame,
                 where=f"scene {source.scene}, frame {frame}",
-            ),
-        )
+            )
+        except NothingLifted:
+            if excluded is None:
+                raise
+            excluded["frame_without_points"] += 1
+            continue
+        yield frame, lifted
+
+
+def has_world(frames: pa.Table) -> bool:
+    """Whether every frame of a frames table has a pose, so that metric points of all of them lie together."""
+    return frames.num_rows > 0 and frames.column("camera_to_world").null_count == 0
 
 
 def _masks_of(masks: pa.Table, frame: int, name: str) -> FrameMasks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +111,11 @@ def load_depth(folder: Path, row: Mapping[str, Any]) -> Depth | None:
         nothing if row["residual"] is None else row["residual"],
     )
     return aligned(load_map(folder, row), alignment, f"scene {row['scene']}, frame {row['frame']}")
+
+
+def stored_depths(folder: Path) -> Iterator[tuple[int, Depth]]:
+    """Yields (frame, depth) of every map that has scale and shift, in order of time."""
+    for frame, row in sorted(load_rows(folder).items()):
+        depth = load_depth(folder, row)
+        if depth is not None:
+            yield frame, depth

@@ -165,3 +165,19 @@ SCENE_INSTANCES = pa.schema(
         ),
     ]
 )
+
+LIFTED_MASKS = pa.schema(
+    [
+        _field("scene", pa.string(), "scene key"),
+        _field("frame", pa.int32(), "index in the selection, from 0"),
+        _field("mask_id", pa.int64(), "mask of the table that lift.json names"),
+        _field("track_id", pa.int64(), "its identity through time, 0 = none"),
+        _field("points", pa.int64(), "pixels of the mask that became points, before points were thinned"),
+        _field(
+            "excluded",
+            pa.string(),
+            "why it has none: empty_mask, mask_without_depth, frame_without_points",
+            null=True,
+        ),
+    ]
+)

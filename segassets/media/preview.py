@@ -43,3 +43,12 @@ def webp_data_uri(rgb: np.ndarray, max_bytes: int = 20_000, max_side: int = 640)
             if len(uri) <= max_bytes or (side <= _SMALLEST_SIDE and quality == _QUALITIES[-1]):
                 return uri
         side = max(_SMALLEST_SIDE, int(min(side, max(small.shape[:2])) * 0.8))
+
+
+def resized(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The picture at exactly this size, uint8 (height, width, 3); shrunk, each pixel is the mean of what it covers."""
+    if rgb.shape[:2] == (height, width):
+        return rgb
+    shrinks = rgb.shape[0] >= height and rgb.shape[1] >= width
+    method = Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(np.ascontiguousarray(rgb)).resize((width, height), method))

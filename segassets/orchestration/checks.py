@@ -195,11 +195,16 @@ class StoredScene:
 
 @dataclass(frozen=True)
 class QualityCheck:
-    """A check against ground truth: figures for every scene, a warning where they are worse than trivial."""
+    """A check of quality: figures for every scene, a warning where they are worse than trivial.
+
+    Attributes:
+        needs_truth: it measures against annotations; scenes without any pass and say so.
+    """
 
     name: str
     asset: str
     measure: Callable[[StoredScene], Figures]
+    needs_truth: bool = True
 
     def build(self, tag: str) -> dg.AssetChecksDefinition:
         """The check of one experiment tag."""
@@ -220,14 +225,16 @@ class QualityCheck:
             description=inspect.getdoc(self.measure),
             partitions_def=scenes,
             blocking=False,
-            additional_deps=[asset_key(tag, truth) for truth in ("coco_masks",) if truth != self.asset],
+            additional_deps=[asset_key(tag, "coco_masks")]
+            if self.needs_truth and self.asset != "coco_masks"
+            else [],
             required_resource_keys={"store"},
         )(measure_scenes)  # type: ignore[arg-type]
 
     def verdict(self, scene: StoredScene) -> Verdict:
         """The verdict on one scene; without ground truth it passes and says so."""
         try:
-            if not scene.has_truth():
+            if self.needs_truth and not scene.has_truth():
                 return Verdict(self.name, True, message="no ground truth to compare with")
             figures = self.measure(scene)
         except SegassetsError as error:
@@ -235,10 +242,12 @@ class QualityCheck:
         return Verdict(self.name, not scene.complaints, figures, "; ".join(scene.complaints))
 
 
-def quality_check(*, asset: str) -> Callable[[Callable[[StoredScene], Figures]], QualityCheck]:
+def quality_check(
+    *, asset: str, needs_truth: bool = True
+) -> Callable[[Callable[[StoredScene], Figures]], QualityCheck]:
     """Declare the decorated function as a quality check of an asset; its docstring is the description in the UI."""
 
     def declare(measure: Callable[[StoredScene], Figures]) -> QualityCheck:
-        return QualityCheck(measure.__name__, asset, measure)
+        return QualityCheck(measure.__name__, asset, measure, needs_truth)
 
     return declare

@@ -1,4 +1,4 @@
-"""All seven assets on generated pictures, with a tiny network of random values: what is tested is the wiring."""
+"""All assets of a scene on generated pictures, with a tiny network of random values: what is tested is the wiring."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_whole_graph_in_one_run_of_two_scenes(deployment, tiny_model, monkey
             for item in result.get_asset_check_evaluations()
             if item.partition == keys[0]
         }
-        assert {"candidate_recall", "track_quality"} <= set(judged)
+        assert {"candidate_recall", "track_quality", "novel_view_quality"} <= set(judged)
         assert "recall_level_2" in judged["candidate_recall"].metadata
         tracks = instance.fetch_materializations(dg.AssetKey("sam2_tracks"), limit=1).records[0]
         metadata = tracks.asset_materialization.metadata

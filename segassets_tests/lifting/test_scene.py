@@ -16,10 +16,11 @@ from segassets.geometry.cameras import Pinhole
 from segassets.geometry.points import PointCloud
 from segassets.geometry.poses import rigid_pose
 from segassets.lifting.agreement import agreement
-from segassets.lifting.config import LiftConfig
+from segassets.lifting.config import DepthConfig, LiftConfig
 from segassets.lifting.depth import Depth, depth_map
 from segassets.lifting.frame import FrameLift
-from segassets.lifting.scene import lift_scene, resolve_for, sensor_maps
+from segassets.lifting.resolve import resolve_depth
+from segassets.lifting.scene import lift_scene, sensor_maps
 from segassets.lifting.thinning import thin
 
 
@@ -34,7 +35,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
 
 def depths(scene: Scene) -> list[tuple[int, Depth]]:
     maps = sensor_maps(frames_table(scene), scene.root)
-    return [(frame, resolve_for(found, LiftConfig(), scene.key)) for frame, found in maps]
+    return [(frame, resolve_depth(found, scene.key)) for frame, found in maps]
 
 
 def lifts(scene: Scene, config: LiftConfig, name: str = "mask_id") -> dict[int, FrameLift]:
@@ -65,8 +66,7 @@ def test_frames_of_a_room_agree(scene: Scene) -> None:
 def test_an_inverse_map_declared_metric_does_not_agree(scene: Scene) -> None:
     rows = frames_table(scene).to_pylist()
     inverse = [
-        (frame, resolve_for(depth_map(4 / depth.z, "metric"), LiftConfig(), "here"))
-        for frame, depth in depths(scene)
+        (frame, resolve_depth(depth_map(4 / depth.z, "metric"), "here")) for frame, depth in depths(scene)
     ]
     found = dict(lift_scene(FrameSource(frames_table(scene), scene.root), inverse, None, LiftConfig()))
     pose = rigid_pose(rows[2]["camera_to_world"], "")
@@ -114,10 +114,10 @@ def test_without_poses_or_intrinsics(scene: Scene) -> None:
 
 def test_a_configuration_that_contradicts_itself() -> None:
     with pytest.raises(ValueError, match="nearest < farthest"):
-        LiftConfig(depth_range_m=(3.0, 1.0))
+        DepthConfig(depth_range_m=(3.0, 1.0))
 
 
 def test_two_frames_that_share_nothing() -> None:
-    depth = resolve_for(depth_map(np.ones((4, 4)), "metric"), LiftConfig(), "here")
+    depth = resolve_depth(depth_map(np.ones((4, 4)), "metric"), "here")
     none = agreement(np.array([[0, 0, -1.0]]), depth, Pinhole(4, 4, 4, 4, 2, 2), np.eye(4))
     assert none.points == 0 and np.isnan(none.share)

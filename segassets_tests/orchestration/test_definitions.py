@@ -53,6 +53,17 @@ GRAPH = {
         None,
         {"schema", "ids_unique", "points_in_boxes"},
     ),
+    "depth_maps": ({"frames"}, "lifting", 36, None, {"maps_whole"}),
+    "depth_lifts": (
+        {"frames", "coco_masks", "sam2_tracks", "depth_maps"},
+        "lifting",
+        44,
+        None,
+        {"points_whole", "masks_counted"},
+    ),
+    "gaussians": ({"frames", "depth_lifts"}, "lifting", 52, None, {"gaussians_whole"}),
+    "render_sets": ({"frames", "depth_lifts", "gaussians"}, "lifting", 60, None, {"sets_whole"}),
+    "novel_views": ({"frames", "depth_lifts", "gaussians"}, "lifting", 68, None, {"views_whole"}),
     "track_comparison": (
         {"frames", "coco_masks", "filtered_masks", "sam2_tracks"},
         "reports",
@@ -176,12 +187,14 @@ def test_quality_checks_are_partitioned_and_do_not_block(defs):
         "candidate_recall": ("mask_candidates", False, True),
         "track_quality": ("sam2_tracks", False, True),
         "instance_quality": ("scene_instances", False, True),
+        "lift_agreement": ("depth_lifts", False, True),
+        "novel_view_quality": ("novel_views", False, True),
     }
 
 
 def test_a_job_for_each_use_and_all_automation_starts_stopped(defs):
     jobs = {job.name: job for job in defs.jobs}
-    by_night = {"track_scenes", "prepare_footage", "segment_scenes", "report_scenes"}
+    by_night = {"track_scenes", "prepare_footage", "segment_scenes", "lift_scenes", "report_scenes"}
     assert set(jobs) == by_night | {
         "train_scenes",
         "make_pseudo_tubes",
