@@ -16,7 +16,12 @@ from segassets.storage.provenance import Provenance
 from segassets.storage.store import Artifact, ArtifactStore
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from segassets.datasets.frames import FrameSource
+    from segassets.lifting.ask import Answer, AskedScene
+    from segassets.lifting.query_config import QueryConfig
+    from segassets.lifting.stored_instances import StoredInstances
 
 
 def open(root: str | os.PathLike, tag: str = "main", *, allow_stale: bool = False) -> Results:
@@ -97,6 +102,34 @@ class SceneResults:
         """Masks with identities through time, and the summary of each track."""
         summary = read_table(self.artifact("sam2_tracks").path / "tracks.parquet", TRACKS)
         return Tracks(self._masks("sam2_tracks"), summary)
+
+    def instances(self) -> StoredInstances:
+        """3D instances: `rows` of the table, `points(row)`, `box(row)`, `embeddings`, `facts`."""
+        from segassets.lifting.stored_instances import StoredInstances
+
+        return StoredInstances.load(self.artifact("scene_instances").path)
+
+    def query(self, question: str, config: QueryConfig | None = None) -> Answer:
+        """The instances a question in words means, best first: `rows`, `ranked`, `records()`, `notes`.
+
+        Raises:
+            BadInput: the question cannot be understood.
+        """
+        from segassets.lifting.query_config import QueryConfig
+
+        return self._asked().ask(question, config or QueryConfig())
+
+    def picture_of(self, answer: Answer) -> np.ndarray | None:
+        """An answer's pictures side by side, RGB uint8 (H, W, 3); None where nothing was found."""
+        from segassets.lifting.answer_pictures import answer_sheet
+
+        asked = self._asked()
+        return answer_sheet(answer, self.pictures(), asked.stored, asked.masks)
+
+    def _asked(self) -> AskedScene:
+        from segassets.lifting.stored_scene import open_asked_scene
+
+        return open_asked_scene(self.store, self.key, allow_stale=self.allow_stale)
 
     def _masks(self, asset: str) -> pa.Table:
         return read_table(self.artifact(asset).path / "masks.parquet", MASKS)

@@ -10,7 +10,8 @@ from segassets.orchestration.work import Made, SceneWork
 
 
 @scene_asset(
-    inputs=("frames", "coco_masks", "sam2_tracks"),
+    inputs=("frames", "coco_masks", "sam2_tracks", "depth_maps"),
+    optional=("depth_maps",),
     config=InstancesConfig,
     defaults=lambda settings: settings.instances,
     group="lifting",
@@ -18,7 +19,7 @@ from segassets.orchestration.work import Made, SceneWork
     scenes_per_run=48,
     checks=INSTANCE_CHECKS,
     columns="SCENE_INSTANCES",
-    reads_of=lambda config: ("frames", config.masks),
+    reads_of=lambda config: ("frames", config.masks, "depth_maps"),
 )
 def scene_instances(work: SceneWork, config: InstancesConfig) -> Made:
     """The things of a scene, each once: tracks that are one thing merged, a track over two things split, with points,
@@ -28,11 +29,11 @@ def scene_instances(work: SceneWork, config: InstancesConfig) -> Made:
     `instances.json` says so. It also counts, by reason, which tracks became no instance.
     """
     from segassets.lifting.config import LiftConfig
-    from segassets.lifting.scene import sensor_depths
     from segassets.lifting.scene_fusion import facts_of, fuse_scene
+    from segassets.lifting.stored_depth import stored_depths
     from segassets.lifting.stored_instances import StoredInstances, save_instances
 
-    depths = sensor_depths(work.frames, work.scene.root, work.progress)
+    depths = stored_depths(work.inputs["depth_maps"].path) if "depth_maps" in work.inputs else ()
     found = fuse_scene(work.source, depths, work.masks(config.masks), config, LiftConfig())
     save_instances(work.out, work.key, found, None)
     facts = facts_of(found)

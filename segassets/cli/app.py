@@ -21,6 +21,7 @@ from segassets.cli import (
     history,
     make,
     models,
+    query,
     run,
     scenes,
     settings,
@@ -62,6 +63,7 @@ app.add_typer(scenes.app, name="scenes")
 app.add_typer(models.app, name="models")
 app.command("export")(export.export)
 app.add_typer(convert.app, name="convert")
+app.command("query")(query.query)
 app.command("compare")(compare.compare)
 app.command("history")(history.history)
 app.command("doctor")(doctor.doctor)

@@ -15,6 +15,7 @@ from segassets.datasets.selection import SceneSelection, listed
 from segassets.errors import BadConfig
 from segassets.lifting.config import DepthConfig, LiftConfig, RenderingConfig
 from segassets.lifting.instances_config import InstancesConfig
+from segassets.lifting.query_config import QueryConfig
 from segassets.proposals.config import CandidateConfig, FilterConfig
 from segassets.proposals.pseudo_config import PseudoMaskConfig
 from segassets.reports.config import ComparisonConfig, ReportConfig
@@ -94,6 +95,7 @@ class Settings(StrictModel):
     depth: DepthConfig = Field(DepthConfig(), description="Where depth comes from and what makes it metres.")
     lift: LiftConfig = Field(LiftConfig(), description="How depth becomes points and Gaussians.")
     rendering: RenderingConfig = Field(RenderingConfig(), description="Render sets and new views.")
+    query: QueryConfig = Field(QueryConfig(), description="How questions about a scene are answered.")
     comparison: ComparisonConfig = Field(ComparisonConfig(), description="Comparison renders.")
     report: ReportConfig = Field(ReportConfig(), description="Scene reports.")
     stages: StageToggles = Field(StageToggles(), description="Which assets this run makes.")

@@ -47,7 +47,7 @@ GRAPH = {
         {"schema", "masks_inside_frames", "ids_unique", "coverage"},
     ),
     "scene_instances": (
-        {"frames", "coco_masks", "sam2_tracks"},
+        {"frames", "coco_masks", "sam2_tracks", "depth_maps"},
         "lifting",
         48,
         None,
