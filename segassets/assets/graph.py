@@ -18,6 +18,7 @@ from segassets.assets.reports import scene_report, track_comparison
 from segassets.assets.thresholds import sam2_threshold_search, threshold_search
 from segassets.assets.tracks import sam2_tracks
 from segassets.assets.training_clips import training_clips
+from segassets.assets.vis_evaluation import vis_evaluation
 from segassets.orchestration.automation import Use
 
 LIFTING_ASSETS = (depth_maps, depth_lifts, gaussians, render_sets, novel_views)
@@ -36,7 +37,7 @@ SCENE_ASSETS = (
 # Made when they are asked for, never by night: trainings and what follows from them.
 TRAINING_ASSETS = (training_clips, sam2_scene_checkpoint, sam2_evaluation, threshold_search)
 EXPERIMENT_ASSETS = (sam2_checkpoint, sam2_checkpoint_evaluation, sam2_threshold_search, experiment_report)
-PSEUDO_ASSETS = (pseudo_masks, pseudo_tubes)
+PSEUDO_ASSETS = (pseudo_masks, pseudo_tubes, vis_evaluation)
 ASKED_ASSETS = (*TRAINING_ASSETS, *PSEUDO_ASSETS, *EXPERIMENT_ASSETS)
 
 TRACK_SCENES = Use(
@@ -83,7 +84,7 @@ ASKED_USES = (
     Use(
         "make_pseudo_tubes",
         "Masks nobody drew, linked through time to tubes that a segmenter can learn from.",
-        tuple(asset.name for asset in PSEUDO_ASSETS),
+        tuple(asset.name for asset in PSEUDO_ASSETS[:2]),
     ),
     RUN_EXPERIMENTS,
     Use(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from segassets.assets.tube_quality import TUBE_QUALITY
 from segassets.orchestration.checks import Figures, StoredScene, quality_check
 
 _AGREEMENT = 0.5
@@ -111,4 +112,4 @@ def novel_view_quality(scene: StoredScene) -> Figures:
     return {"psnr_held_out": psnr, "psnr_nearest": nearest}
 
 
-QUALITY_CHECKS = (candidate_recall, track_quality, lift_agreement, novel_view_quality, instance_quality)
+QUALITY_CHECKS = (candidate_recall, track_quality, lift_agreement, novel_view_quality, instance_quality, *TUBE_QUALITY)

@@ -26,6 +26,7 @@ from segassets.cli import (
     scenes,
     settings,
     train,
+    tubes,
     ui,
 )
 from segassets.cli.interrupts import Stopped
@@ -64,6 +65,7 @@ app.add_typer(models.app, name="models")
 app.command("export")(export.export)
 app.add_typer(convert.app, name="convert")
 app.command("query")(query.query)
+app.add_typer(tubes.app, name="tubes")
 app.command("compare")(compare.compare)
 app.command("history")(history.history)
 app.command("doctor")(doctor.doctor)

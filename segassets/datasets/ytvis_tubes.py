@@ -119,6 +119,36 @@ class TubeFile:
         )
 
 
+def read_results(truth: TubeFile, path: Path) -> Iterator[tuple[Tubes, Tubes]]:
+    """(true tubes, predicted tubes) of every video of `truth`, in its order.
+
+    Args:
+        path: a list of results, or a file of tubes whose videos have the same ids or, where not, the same names.
+
+    Raises:
+        MissingInput, BadInput: no such file, unsound, or of other videos.
+    """
+    path = Path(path).expanduser()
+    if not _is_document(path):
+        yield from ((true, found) for _, true, found in truth.results(path))
+        return
+    file = read_tube_file(path)
+    own = {video.get("name", identity): identity for identity, video in file.videos.items()}
+    for identity, video in truth.videos.items():
+        found = own.get(video.get("name", identity), identity if identity in file.videos else None)
+        true = truth.tubes(identity)
+        yield true, Tubes(true.height, true.width, []) if found is None else file.tubes(found)
+
+
+def _is_document(path: Path) -> bool:
+    """Whether a file holds an object, by its first character; a list of results does not."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(64).lstrip()[:1] == b"{"
+    except FileNotFoundError:
+        raise MissingInput(f"no results at {path}") from None
+
+
 def read_tube_file(path: Path) -> TubeFile:
     """A YTVIS or LV-VIS file of annotations.
 

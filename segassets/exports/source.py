@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segassets.errors import BadInput
-from segassets.masks.schemas import FRAMES, MASKS
+from segassets.masks.schemas import FRAMES, MASKS, TUBES
 from segassets.masks.table import read_table
 from segassets.storage.store import Artifact, ArtifactStore
 
@@ -76,6 +76,17 @@ class ExportSource:
             raise BadInput(f"expected an asset of masks ({', '.join(MASK_ASSETS)}), found {asset!r}")
         table = read_table(self.artifact(asset).path / "masks.parquet", MASKS)
         return table.sort_by([("frame", "ascending"), ("mask_id", "ascending")])
+
+    def summary(self, asset: str) -> pa.Table | None:
+        """Table of schema TUBES; None for an asset without one."""
+        path = self.artifact(asset).path / "tubes.parquet"
+        return read_table(path, TUBES) if path.is_file() else None
+
+    def looked_at(self, asset: str) -> list[int] | None:
+        """Frames an asset of pseudo masks looked at; None where it does not say."""
+        path = self.artifact(asset).path / "stats.json"
+        found = json.loads(path.read_text("utf-8")).get("frames") if path.is_file() else None
+        return found if isinstance(found, list) else None
 
     def config(self, asset: str) -> dict[str, Any]:
         """The configuration the asset was made with."""

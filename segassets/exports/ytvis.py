@@ -25,8 +25,6 @@ from segassets.errors import BadInput
 from segassets.exports.jpegs import write_jpegs
 from segassets.exports.source import MASK_ASSETS, ExportSource, categories_of
 from segassets.masks import rle
-from segassets.masks.schemas import TUBES
-from segassets.masks.table import read_table
 from segassets.masks.tubes import Tubes, tubes_of_table
 from segassets.storage import atomic
 from segassets.strict import StrictModel
@@ -173,11 +171,8 @@ def _tubes(source: ExportSource, options: YtvisOptions) -> Tubes:
     masks = source.masks(options.asset)
     if options.levels is not None:
         masks = masks.filter(pc.field("level").isin(options.levels))
-    summary = source.artifact(options.asset).path / "tubes.parquet"
     first = source.frame_rows[0]
-    return tubes_of_table(
-        masks, read_table(summary, TUBES) if summary.is_file() else None, (first["height"], first["width"])
-    )
+    return tubes_of_table(masks, source.summary(options.asset), (first["height"], first["width"]))
 
 
 def _file_names(source: ExportSource, options: YtvisOptions) -> list[str]:

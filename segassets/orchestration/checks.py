@@ -179,6 +179,12 @@ class StoredScene:
 
         return read_table(self.store.peek(asset, self.key).path / MASKS_FILE, MASKS)
 
+    def stats(self, asset: str) -> Mapping[str, Any]:
+        """What an asset counted while it was made."""
+        from segassets.orchestration.work import STATS_FILE
+
+        return json.loads((self.store.peek(asset, self.key).path / STATS_FILE).read_text("utf-8"))
+
     @cached_property
     def truth(self) -> pa.Table:
         """The annotations."""

@@ -116,3 +116,46 @@ def test_new_mask_pictures_make_the_masks_stale(deployment, monkeypatch):
     )
     [_, item] = plan.scene_items(key)
     assert item.state == "stale" and "mask pictures" in item.why
+
+
+def test_tubes_are_judged(deployment, monkeypatch):
+    """Mask pictures drawn from the annotations get full marks, and figures by quality checks."""
+    from segassets.assets.coco_masks import coco_masks
+    from segassets.assets.tube_quality import foreground_quality, tube_quality
+    from segassets.assets.vis_evaluation import vis_evaluation
+    from segassets.masks.schemas import METRICS
+
+    root = deployment.folder / "videocutler"
+    monkeypatch.setenv("SEGASSETS_PSEUDO_MASKS__SOURCE", "videocutler_png")
+    monkeypatch.setenv("SEGASSETS_PSEUDO_MASKS__MASKS__ROOT", str(root))
+    monkeypatch.setenv("SEGASSETS_PSEUDO_TUBES__MIN_MASKS", "0")
+    key = deployment.keys[0]
+    draw_truth(deployment, root / "shard-0000")
+    assets = (*ASSETS, coco_masks, vis_evaluation)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = run_assets(instance, assets, [key], deployment, checks=(foreground_quality, tube_quality))
+        assert result.success, [event.message for event in result.all_events if event.is_failure]
+        shown = instance.fetch_materializations(dg.AssetKey("vis_evaluation"), limit=1).records[0]
+        metadata = shown.asset_materialization.metadata
+        assert metadata["ap50"].value == 1 and metadata["true_tubes"].value == 6
+        assert metadata["baseline_mean_best_iou"].value < 0.5
+        judged = {item.check_name: item for item in result.get_asset_check_evaluations()}
+        assert judged["foreground_quality"].passed
+        assert judged["foreground_quality"].metadata["foreground_iou"].value > 0.9
+        assert judged["tube_quality"].passed and judged["tube_quality"].metadata["ap50"].value == 1
+    folder = ArtifactStore(deployment.output).open("vis_evaluation", key).path
+    rows = read_table(folder / "metrics.parquet", METRICS).to_pylist()
+    assert {row["asset"] for row in rows} == {"pseudo_tubes"}
+    assert {row["metric"]: row["value"] for row in rows}["ap75"] == 1
+
+
+def draw_truth(deployment, folder) -> None:
+    """Mask pictures of the annotations of the first scene."""
+    from PIL import ImageDraw
+
+    folder.mkdir(parents=True)
+    for number in range(2):
+        ids = Image.new("L", SIZE[::-1])
+        for at, polygon in enumerate(draw_shapes(number, SIZE)[1], 1):
+            ImageDraw.Draw(ids).polygon(list(zip(polygon[::2], polygon[1::2], strict=True)), fill=at)
+        ids.save(folder / f"mask_{number:03d}.png")

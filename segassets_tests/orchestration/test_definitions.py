@@ -108,6 +108,14 @@ ASKED = {
         {"schema", "masks_inside_frames", "ids_unique", "coverage"},
         "scene",
     ),
+    "vis_evaluation": (
+        {"frames", "coco_masks", "pseudo_tubes", "sam2_tracks"},
+        "pseudo_tubes",
+        80,
+        None,
+        {"coverage"},
+        "scene",
+    ),
     "sam2_checkpoint": (set(), "experiments", 1, "gpu", {"loads"}, "experiment"),
     "sam2_checkpoint_evaluation": ({"sam2_checkpoint"}, "experiments", 5, "gpu", set(), "experiment"),
     "sam2_threshold_search": ({"sam2_checkpoint_evaluation"}, "experiments", 20, None, set(), "experiment"),
@@ -189,6 +197,8 @@ def test_quality_checks_are_partitioned_and_do_not_block(defs):
         "instance_quality": ("scene_instances", False, True),
         "lift_agreement": ("depth_lifts", False, True),
         "novel_view_quality": ("novel_views", False, True),
+        "foreground_quality": ("pseudo_masks", False, True),
+        "tube_quality": ("pseudo_tubes", False, True),
     }
 
 
