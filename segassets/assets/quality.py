@@ -112,4 +112,11 @@ def novel_view_quality(scene: StoredScene) -> Figures:
     return {"psnr_held_out": psnr, "psnr_nearest": nearest}
 
 
-QUALITY_CHECKS = (candidate_recall, track_quality, lift_agreement, novel_view_quality, instance_quality, *TUBE_QUALITY)
+QUALITY_CHECKS = (
+    candidate_recall,
+    track_quality,
+    lift_agreement,
+    novel_view_quality,
+    instance_quality,
+    *TUBE_QUALITY,
+)

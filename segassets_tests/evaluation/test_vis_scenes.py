@@ -68,7 +68,11 @@ def test_scores_of_the_summary_rank_the_tubes():
 def test_pictures_without_identities_are_videos_of_one_frame():
     truth, predicted = masks((0, 0, 4), (0, 0, 20), (0, 1, 4)), masks((1, 0, 4), (1, 1, 4), (2, 0, 20))
     found = scores(truth, predicted, frames("yy"))
-    assert found.counts["videos"] == 2 and found.counts["true_tubes"] == 3 and found.agnostic["ap"] == pytest.approx(1)
+    assert (
+        found.counts["videos"] == 2
+        and found.counts["true_tubes"] == 3
+        and found.agnostic["ap"] == pytest.approx(1)
+    )
 
 
 def test_pictures_of_several_sizes():
