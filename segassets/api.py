@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     import numpy as np
 
     from segassets.datasets.frames import FrameSource
+    from segassets.geometry.gaussians import Gaussians
+    from segassets.geometry.points import PointCloud
     from segassets.lifting.ask import Answer, AskedScene
     from segassets.lifting.query_config import QueryConfig
+    from segassets.lifting.stored_depth import DepthMaps
     from segassets.lifting.stored_instances import StoredInstances
 
 
@@ -130,6 +133,35 @@ class SceneResults:
         from segassets.lifting.stored_scene import open_asked_scene
 
         return open_asked_scene(self.store, self.key, allow_stale=self.allow_stale)
+
+    def depth(self) -> DepthMaps:
+        """Depth by frame, and what each map is."""
+        from segassets.lifting.stored_depth import DepthMaps
+
+        return DepthMaps(self.artifact("depth_maps").path)
+
+    def points(self, frame: int | None = None) -> PointCloud:
+        """Points of a frame; of all frames, where they share a world.
+
+        Raises:
+            MissingInput: nothing was lifted; names the reasons.
+            BadInput: frames that share no world; ask for one.
+        """
+        from segassets.geometry.stored_lift import load_cloud
+
+        return load_cloud(self.artifact("depth_lifts").path, frame)
+
+    def gaussians(self, per: Literal["point", "object", "mask"] = "point") -> Gaussians:
+        """Gaussians to begin with: one for each point, each object or each mask, in 3DGS's activations."""
+        from segassets.geometry import stored_lift
+        from segassets.geometry.gaussians import load_gaussians
+
+        asset, name = {
+            "point": ("gaussians", stored_lift.DENSE_FILE),
+            "object": ("gaussians", stored_lift.OBJECTS_FILE),
+            "mask": ("depth_lifts", stored_lift.MASK_GAUSSIANS_FILE),
+        }[per]
+        return load_gaussians(self.artifact(asset).path / name)
 
     def _masks(self, asset: str) -> pa.Table:
         return read_table(self.artifact(asset).path / "masks.parquet", MASKS)

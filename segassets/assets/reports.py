@@ -40,7 +40,18 @@ def track_comparison(work: SceneWork, config: ComparisonConfig) -> Made:
 
 
 @scene_asset(
-    inputs=("frames", "coco_masks", "mask_candidates", "filtered_masks", "sam2_tracks", "track_comparison"),
+    inputs=(
+        "frames",
+        "coco_masks",
+        "mask_candidates",
+        "filtered_masks",
+        "sam2_tracks",
+        "depth_maps",
+        "depth_lifts",
+        "novel_views",
+        "track_comparison",
+    ),
+    optional=("depth_maps", "depth_lifts", "novel_views"),
     config=ReportConfig,
     defaults=lambda settings: settings.report,
     group="reports",
@@ -49,9 +60,9 @@ def track_comparison(work: SceneWork, config: ComparisonConfig) -> Made:
     checks=REPORT_CHECKS,
 )
 def scene_report(work: SceneWork, config: ReportConfig) -> Made:
-    """The page of a scene: contact sheets, timeline of tracks, plots, timings, peaks, provenance; HTML and Markdown.
+    """The page of a scene: contact sheets, timeline of tracks, plots, the scene in space, timings, peaks, provenance.
 
-    The HTML page is one file that needs nothing beside it.
+    HTML, one file that needs nothing beside it, and Markdown. What is not lifted is left out.
     """
     from segassets.assets.previews import masks_preview
     from segassets.reports.scene import ReportInputs, write_scene_report

@@ -11,19 +11,22 @@ from segassets.cli.show import print_json
 
 def export(
     format: str = typer.Argument(
-        ..., help="my3dis, coco, davis, sav, ytvis or relations; 'list' shows them with their options."
+        ...,
+        help="my3dis, coco, davis, sav, ytvis, relations, points, gaussians, colmap; 'list' shows their options.",
     ),
     out_dir: Path | None = typer.Argument(
         None, help="A new folder, or an earlier export of that format, replaced."
     ),
     options: list[str] = typer.Argument(None, metavar="[KEY=VALUE]...", help="Options of the format."),
-    scenes: str | None = typer.Option(None, help="Scene keys, by comma; else every scene that has tracks."),
+    scenes: str | None = typer.Option(
+        None, help="Scene keys, by comma; else every scene that has what is exported."
+    ),
     tag: str | None = typer.Option(None, help="Experiment tag; else SEGASSETS_TAG or main."),
     output_root: str | None = typer.Option(None, help="Where results lie; else SEGASSETS_OUTPUT_ROOT."),
     allow_stale: bool = typer.Option(False, "--allow-stale", help="Also what no longer fits its inputs."),
     as_json: bool = typer.Option(False, "--json", help="What was written, as JSON."),
 ) -> None:
-    """Write tracks, candidates and masks for other programs; the folder appears whole or not at all.
+    """Write tracks, masks, points and Gaussians for other programs; the folder appears whole or not at all.
 
     Examples:
 
@@ -32,6 +35,8 @@ def export(
         segassets export davis out/davis --scenes rooms_demo.000
 
         segassets export my3dis out/my3dis mask_scale_ratio=0.3 --tag night
+
+        segassets export gaussians out/splats which=objects
     """
     if format == "list":
         _list_formats()
@@ -48,10 +53,10 @@ def export(
     values = parse_options(chosen.options, options or (), f"options of export format {format}")
     settings = load_settings(options={"tag": tag, "output_root": output_root})
     store = ArtifactStore(settings.root, settings.tag)
-    keys = [key.strip() for key in scenes.split(",")] if scenes else store.scenes("sam2_tracks")
+    keys = [key.strip() for key in scenes.split(",")] if scenes else store.scenes(chosen.of)
     if not keys:
         raise MissingInput(
-            f"nothing to export: no scene of tag {store.tag} under {settings.root} has tracks; "
+            f"nothing to export: no scene of tag {store.tag} under {settings.root} has {chosen.of}; "
             "make some with: segassets run demo"
         )
     record = export_scenes(store, keys, format, out_dir, options=values, allow_stale=allow_stale)

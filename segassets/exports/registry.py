@@ -17,6 +17,14 @@ from segassets.exports.my3dis import My3disOptions, write_my3dis
 from segassets.exports.relations import RelationsOptions, write_relations
 from segassets.exports.sav import SavOptions, write_sav
 from segassets.exports.source import ExportSource
+from segassets.exports.space import (
+    ColmapOptions,
+    GaussiansOptions,
+    PointsOptions,
+    write_colmap_scenes,
+    write_gaussians,
+    write_points,
+)
 from segassets.exports.ytvis import YtvisOptions, write_ytvis
 from segassets.storage import atomic
 from segassets.storage.store import ArtifactStore
@@ -32,12 +40,14 @@ class ExportFormat:
     Attributes:
         options: what may be chosen; every field has a default and a description.
         write: (sources, folder, options) -> figures about what was written.
+        of: the asset whose scenes are exported where none are named.
     """
 
     name: str
     description: str
     options: type[StrictModel]
     write: Callable[[Sequence[ExportSource], Path, Any], dict[str, Any]]
+    of: str = "sam2_tracks"
 
 
 FORMATS: dict[str, ExportFormat] = {
@@ -66,6 +76,21 @@ FORMATS: dict[str, ExportFormat] = {
         ),
         ExportFormat(
             "relations", "the tree of the candidates as CSV and JSON", RelationsOptions, write_relations
+        ),
+        ExportFormat("points", "points of lifted scenes as PLY", PointsOptions, write_points, "depth_lifts"),
+        ExportFormat(
+            "gaussians",
+            "3DGS's PLY of Gaussians, the object of each in a side file",
+            GaussiansOptions,
+            write_gaussians,
+            "gaussians",
+        ),
+        ExportFormat(
+            "colmap",
+            "COLMAP sparse models of lifted scenes, binary or text, with their pictures",
+            ColmapOptions,
+            write_colmap_scenes,
+            "depth_lifts",
         ),
     )
 }

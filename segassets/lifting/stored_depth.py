@@ -119,3 +119,40 @@ def stored_depths(folder: Path) -> Iterator[tuple[int, Depth]]:
         depth = load_depth(folder, row)
         if depth is not None:
             yield frame, depth
+
+
+class DepthMaps:
+    """The depth maps of a scene, read when asked for.
+
+    Args:
+        folder: a depth_maps artifact.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.rows = load_rows(folder)
+
+    @property
+    def frames(self) -> list[int]:
+        """Frames that have a map."""
+        return sorted(self.rows)
+
+    def row(self, frame: int) -> dict[str, Any]:
+        """What the map of a frame is: kind, unit, method, scale, ... (schema DEPTH_MAPS).
+
+        Raises:
+            MissingInput: the frame has none.
+        """
+        if frame not in self.rows:
+            raise MissingInput(
+                f"{self._folder}: expected a depth map of frame {frame}, found those of {self.frames}"
+            )
+        return self.rows[frame]
+
+    def values(self, frame: int) -> DepthMap:
+        """The map as it came: `values` (H, W) float32 of `kind`, `valid` (H, W)."""
+        return load_map(self._folder, self.row(frame))
+
+    def depth(self, frame: int) -> Depth | None:
+        """Depth along the optical axis: `z` (H, W) float32, `valid`, `unit`; None where relative and not aligned."""
+        return load_depth(self._folder, self.row(frame))

@@ -16,7 +16,18 @@ from segassets.masks.schemas import FRAMES, MASKS, TRACKS
 from segassets.masks.table import read_table
 from segassets.storage.provenance import FILE_NAME, Provenance
 
-ASSETS = ("frames", "coco_masks", "mask_candidates", "filtered_masks", "sam2_tracks", "track_comparison")
+ASSETS = (
+    "frames",
+    "coco_masks",
+    "mask_candidates",
+    "filtered_masks",
+    "sam2_tracks",
+    "depth_maps",
+    "depth_lifts",
+    "gaussians",
+    "novel_views",
+    "track_comparison",
+)
 
 
 @dataclass(frozen=True)

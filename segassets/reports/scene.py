@@ -25,6 +25,7 @@ from segassets.reports.figures import (
 from segassets.reports.headline import headline, subtitle
 from segassets.reports.pictures import data_uris, draw_scene, read_comparison, write_jpeg, write_sheets
 from segassets.reports.quality_view import quality_view
+from segassets.reports.space_view import space_section
 from segassets.reports.stage_view import candidates_view, costs_view, origin_view
 from segassets.reports.timeline import timeline
 from segassets.reports.track_view import largest, plots, track_rows, tracker_counts
@@ -46,7 +47,8 @@ class ReportInputs:
         scene, tag: whose report.
         source: the scene's pictures.
         folders: asset name -> local artifact folder; `frames` and `sam2_tracks` are needed, and coco_masks,
-            mask_candidates, filtered_masks, track_comparison are shown where present. From any folder named
+            mask_candidates, filtered_masks, track_comparison, depth_maps with depth_lifts and novel_views are shown
+            where present. From any folder named
             here `provenance.json` and, where present, `run.json` ({"seconds": float, "peak_cpu_bytes": int,
             "peak_gpu_bytes": int | null, "started_at": str, ...}) are shown as well.
     """
@@ -94,6 +96,7 @@ class _Page:
         shown = largest(tracks, config.max_tracks)
         self.pictures = draw_scene(inputs.source, data, shown, config)
         self.comparison, note = read_comparison(inputs.folders.get("track_comparison"), config.max_width)
+        self.space = space_section(inputs.folders, config.max_width)
         frames = data.frames.num_rows
         origin, software = origin_view(data)
         self.view: dict[str, Any] = {
@@ -112,6 +115,7 @@ class _Page:
             "candidates": candidates_view(candidates, frames) if candidates else None,
             "comparison": [_words(name, "", name.replace("-", " ")) for name in self.comparison],
             "comparison_note": note,
+            "space": self.space.view if self.space else None,
             "costs": costs_view(costs),
             "origin": origin,
             "software": software,
@@ -123,12 +127,15 @@ class _Page:
         """Every picture as a data URI, so that the whole page stays within its size."""
         plots_and_text = sum(len(str(value)) for value in self.view.values())
         budget = max(100_000, self.config.max_bytes - plots_and_text - _MARKUP_BYTES)
-        return data_uris({**self.pictures.by_name(), **self.comparison}, budget)
+        return data_uris({**self.pictures.by_name(), **self.comparison, **self._space_pictures()}, budget)
+
+    def _space_pictures(self) -> dict[str, np.ndarray]:
+        return self.space.pictures if self.space else {}
 
     def write_pictures(self, folder: Path) -> dict[str, str]:
         """The files the Markdown report shows; returns name -> path relative to it."""
         files = write_sheets(self.pictures, folder, self.config.max_width)
-        for name, picture in self.comparison.items():
+        for name, picture in {**self.comparison, **self._space_pictures()}.items():
             files[name] = f"{_file_name(name)}.jpg"
             write_jpeg(folder / files[name], picture)
         drawn = {"timeline": self.view["timeline"]} if self.view["tracks"] else {}

@@ -11,9 +11,7 @@ import pyarrow as pa
 import pytest
 
 from segassets.datasets.annotations import annotation_table
-from segassets.datasets.config import DatasetConfig
 from segassets.datasets.frames import FrameSource, frames_table
-from segassets.datasets.layouts import make_layout
 from segassets.datasets.scene import Scene
 from segassets.errors import BadInput, MissingInput
 from segassets.geometry.gaussians import load_gaussians
@@ -43,6 +41,7 @@ from segassets.lifting.stored_depth import load_depth, load_rows
 from segassets.masks.schemas import LIFTED_MASKS
 from segassets.masks.table import read_table
 from segassets.media.pictures import read_picture
+from segassets_tests.lifted_scene import make_room
 
 
 class Slope:
@@ -56,19 +55,6 @@ class Slope:
             return self.values
         height, width = rgb.shape[:2]
         return np.linspace(1, 2, height * width, dtype=np.float32).reshape(height, width)
-
-
-def make_room(root: Path, frames: int) -> Scene:
-    room = {
-        "frames": frames,
-        "size_px": [64, 80],
-        "moving_fraction": 0,
-        "late_fraction": 0,
-        "turn_deg": [5, 6],
-    }
-    options = {"room": room, "first_seed": 5}
-    layout = make_layout(DatasetConfig(name="made", layout="rooms", root=str(root), options=options))
-    return layout.load(layout.chosen_names()[0])
 
 
 @pytest.fixture(scope="module")

@@ -72,7 +72,17 @@ GRAPH = {
         {"coverage"},
     ),
     "scene_report": (
-        {"frames", "coco_masks", "mask_candidates", "filtered_masks", "sam2_tracks", "track_comparison"},
+        {
+            "frames",
+            "coco_masks",
+            "mask_candidates",
+            "filtered_masks",
+            "sam2_tracks",
+            "depth_maps",
+            "depth_lifts",
+            "novel_views",
+            "track_comparison",
+        },
         "reports",
         50,
         None,

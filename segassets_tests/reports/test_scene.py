@@ -24,7 +24,9 @@ from segassets.reports.config import ComparisonConfig, ReportConfig
 from segassets.reports.data import ASSETS, SceneTables
 from segassets.reports.pictures import data_uris
 from segassets.reports.scene import ReportInputs, write_scene_report
+from segassets.reports.space_view import space_section
 from segassets.storage.store import ArtifactStore
+from segassets_tests.lifted_scene import LIFTED, make_lifted_store
 from segassets_tests.made_scene import SCENE, make_store
 
 SMALL = ReportConfig(contact_sheet_frames=3, max_width=360)
@@ -224,3 +226,45 @@ def test_what_a_report_needs(store: ArtifactStore, tmp_path: Path) -> None:
     (store.peek("sam2_tracks", SCENE).path / "run.json").write_text("[1]")
     with pytest.raises(BadInput, match=r"run\.json: expected a JSON object, found list"):
         write_scene_report(inputs(store), tmp_path / "out", SMALL)
+
+
+@pytest.mark.parametrize("posed", [True, False])
+def test_a_lifted_scene_is_shown_in_space(tmp_path: Path, posed: bool) -> None:
+    store = make_lifted_store(tmp_path, posed)
+    folders = {asset: store.peek(asset, LIFTED).path for asset in ASSETS if store.has(asset, LIFTED)}
+    section = space_section(folders, 360)
+    assert section is not None and len(section.pictures) == (6 if posed else 7)
+    assert {item["name"] for item in section.view["pictures"]} == set(section.pictures)
+    labels = [tile["label"] for tile in section.view["tiles"]]
+    assert ("PSNR of the held-out view" in labels) == posed == ("one world" in section.view["note"])
+    toy = make_store(tmp_path / "toy")
+    given = inputs(toy)
+    given.folders.update({name: folders[name] for name in ("depth_maps", "depth_lifts", "novel_views")})
+    write_scene_report(given, tmp_path / "report", SMALL)
+    page = Page((tmp_path / "report" / "report.html").read_text("utf-8"))
+    assert "space" in page.ids and "#space" in page.links
+    markdown = (tmp_path / "report" / "report.md").read_text("utf-8")
+    shown = re.findall(r"pictures/space\S*?\.jpg", markdown)
+    assert len(shown) == len(section.pictures) and all(
+        (tmp_path / "report" / file).is_file() for file in shown
+    )
+
+
+def test_a_scene_that_gave_no_points_says_why(tmp_path: Path) -> None:
+    store = make_lifted_store(tmp_path)
+    folders = {asset: store.peek(asset, LIFTED).path for asset in ASSETS if store.has(asset, LIFTED)}
+    for asset, name, values in (
+        ("depth_lifts", "lift.json", {"points": 0}),
+        (
+            "novel_views",
+            "views.json",
+            {"views": [], "reason": "no points to see: relative depth 5", "psnr_held_out": None},
+        ),
+    ):
+        path = folders[asset] / name
+        path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    section = space_section(folders, 360)
+    assert (
+        section is not None
+        and "Nothing was lifted: no points to see: relative depth 5" in section.view["note"]
+    )
