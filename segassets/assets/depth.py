@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from segassets.assets.lifting_checks import DEPTH_CHECKS, GAUSSIAN_CHECKS, LIFT_CHECKS
 from segassets.assets.lifting_previews import depth_preview, gaussians_preview, points_preview
+from segassets.errors import MissingInput
 from segassets.lifting.config import DepthConfig, LiftConfig
 from segassets.orchestration.scene_assets import scene_asset
 from segassets.orchestration.work import Made, SceneWork
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @scene_asset(
@@ -61,6 +67,7 @@ def _lift_reads(config: LiftConfig) -> tuple[str, ...]:
     checks=LIFT_CHECKS,
     columns="LIFTED_MASKS",
     reads_of=_lift_reads,
+    optional=("coco_masks", "sam2_tracks"),
 )
 def depth_lifts(work: SceneWork, config: LiftConfig) -> Made:
     """Points of every frame with depth, in one world where poses are known, each with its colour, frame and mask.
@@ -73,7 +80,7 @@ def depth_lifts(work: SceneWork, config: LiftConfig) -> Made:
     lift = write_scene_lift(
         work.source,
         work.inputs["depth_maps"].path,
-        _masks(work),
+        _masks(work, config),
         work.out,
         config,
         work.progress,
@@ -92,14 +99,13 @@ def depth_lifts(work: SceneWork, config: LiftConfig) -> Made:
     )
 
 
-def _masks(work: SceneWork):
+def _masks(work: SceneWork, config: LiftConfig) -> tuple[str, pa.Table] | None:
     """Name and table of the masks that points carry: tracks where there are any, else annotations."""
-    for asset in ("sam2_tracks", "coco_masks"):
-        if asset in work.inputs:
-            table = work.masks(asset)
-            if table.num_rows:
-                return asset, table
-    return None
+    there = [asset for asset in ("sam2_tracks", "coco_masks") if asset in work.inputs]
+    if config.masks in ("sam2_tracks", "coco_masks") and config.masks not in there:
+        raise MissingInput(f"scene {work.key}: lift.masks is {config.masks}, which has not been made")
+    tables = [(asset, work.masks(asset)) for asset in there]
+    return next(((asset, table) for asset, table in tables if table.num_rows), None)
 
 
 @scene_asset(

@@ -12,12 +12,12 @@ from dagster import AssetKey, DagsterInstance
 from PIL import Image
 
 from segassets.cli.app import main
+from segassets.config.settings import StageToggles
 from segassets.exports.registry import FORMATS
 from segassets_tests.made_scene import SCENE, make_store
 
 NO_NETWORKS = [
-    f"stages.{name}=false"
-    for name in ("mask_candidates", "filtered_masks", "sam2_tracks", "track_comparison", "scene_report")
+    f"stages.{name}=false" for name in StageToggles.model_fields if name not in ("frames", "coco_masks")
 ]
 
 
