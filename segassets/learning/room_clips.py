@@ -28,10 +28,14 @@ class Clip:
 
 @dataclass
 class ClipPool:
-    """Clips found in a folder of `<seed>.npz` files; `refresh` picks up those rendered meanwhile."""
+    """Clips found in a folder of `<seed>.npz` files; `refresh` picks up those rendered meanwhile.
+
+    Without `with_parts`, the objects stand in the place of the parts, and take no memory there.
+    """
 
     folder: Path
     limit: int = 100_000
+    with_parts: bool = True
     clips: list[Clip] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
 
@@ -41,7 +45,10 @@ class ClipPool:
             if path.name in self._seen or len(self.clips) >= self.limit:
                 continue
             with np.load(path, allow_pickle=False) as stored:
-                self.clips.append(Clip(stored["rgb"], stored["objects"], stored["parts"]))
+                objects = stored["objects"]
+                self.clips.append(
+                    Clip(stored["rgb"], objects, stored["parts"] if self.with_parts else objects)
+                )
             self._seen.add(path.name)
         return len(self.clips)
 
