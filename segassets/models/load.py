@@ -48,4 +48,10 @@ def _load_depth(spec: ModelSpec, device: str, precision: Precision) -> Any:
     return load_depth_estimator(spec, device, precision)
 
 
-_LOADERS = {"depth": _load_depth}
+def _load_embedder(spec: ModelSpec, device: str, precision: Precision) -> Any:
+    from segassets.models.embedding import load_embedder
+
+    return load_embedder(spec, device, precision)
+
+
+_LOADERS = {"depth": _load_depth, "embedding": _load_embedder}

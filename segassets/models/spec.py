@@ -144,6 +144,9 @@ class ModelSpec(StrictModel):
     )
     depth: DepthNetwork | None = Field(None, description="Of the depth family.")
     embedding: EmbeddingNetwork | None = Field(None, description="Of the embedding family.")
+    processor: dict[str, Any] = Field(
+        {}, description="Changes to the preprocessing that a checkpoint of transformers brings along."
+    )
     image_size: int = Field(
         1024,
         ge=32,

@@ -22,6 +22,10 @@ def load_depth_estimator(
         MissingInput: the weights are not there. BadInput: they are of another architecture.
     """
     assert spec.depth is not None
-    from segassets.models.depth.nano_estimator import NanoDepthEstimator
+    if spec.depth.network == "nano":
+        from segassets.models.depth.nano_estimator import NanoDepthEstimator
 
-    return NanoDepthEstimator.of(spec, device, precision)
+        return NanoDepthEstimator.of(spec, device, precision)
+    from segassets.models.depth.pretrained import PretrainedDepthEstimator
+
+    return PretrainedDepthEstimator.of(spec, device, precision)

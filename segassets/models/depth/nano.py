@@ -25,6 +25,8 @@ class NanoDepth(nn.Module):
     Args:
         channels, blocks: of the trunk, see ConvTrunk.
         width: channels of the joined maps, a multiple of 8.
+        context: width of the layers in which every place of the coarsest map hears of all others.
+        layers: number of those.
     """
 
     def __init__(
@@ -32,10 +34,17 @@ class NanoDepth(nn.Module):
         channels: Sequence[int] = (32, 64, 128, 256),
         blocks: Sequence[int] = (2, 2, 3, 2),
         width: int = 64,
+        context: int = 128,
+        layers: int = 2,
     ) -> None:
         super().__init__()
         self.trunk = ConvTrunk(channels, blocks)
-        self.whole = nn.Linear(channels[-1], width)
+        self.to_context = nn.Conv2d(channels[-1] + RAY_CHANNELS, context, 1)
+        layer = nn.TransformerEncoderLayer(
+            context, 4, 4 * context, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.context = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+        self.from_context = nn.Conv2d(context, width, 1)
         self.sides = nn.ModuleList(nn.Conv2d(count + RAY_CHANNELS, width, 1) for count in channels)
         self.joins = nn.ModuleList(_Join(width) for _ in channels)
         self.fine = nn.Sequential(
@@ -57,16 +66,24 @@ class NanoDepth(nn.Module):
             (N, 1, H, W) float32.
         """
         maps = self.trunk(picture)
-        joined = self.whole(maps[-1].mean(dim=(-1, -2)))[:, :, None, None]
+        joined = self.from_context(self._with_context(maps[-1], rays))
         for level in reversed(range(len(maps))):
             at_level = F.avg_pool2d(rays, STRIDES[level] // STRIDES[0]) if level else rays
             side = self.sides[level](torch.cat([maps[level], at_level.to(maps[level].dtype)], dim=1))
-            if joined.shape[-1] != 1 or joined.shape[-2] != 1:
+            if level < len(maps) - 1:
                 joined = F.interpolate(joined, side.shape[-2:], mode="bilinear", align_corners=False)
             joined = self.joins[level](side + joined)
         half = F.interpolate(joined, scale_factor=2, mode="bilinear", align_corners=False)
         half = self.fine(torch.cat([half, F.avg_pool2d(picture, 2).to(half.dtype)], dim=1))
         return F.interpolate(self.last(half).float(), scale_factor=2, mode="bilinear", align_corners=False)
+
+    def _with_context(self, coarse: torch.Tensor, rays: torch.Tensor) -> torch.Tensor:
+        """(N, context, h, w) of the coarsest map (N, C, h, w): floor, walls and things are seen in one."""
+        at_level = F.avg_pool2d(rays, STRIDES[-1] // STRIDES[0]).to(coarse.dtype)
+        places = self.to_context(torch.cat([coarse, at_level], dim=1))
+        height, width = places.shape[-2:]
+        told = self.context(places.flatten(2).transpose(1, 2))
+        return told.transpose(1, 2).unflatten(2, (height, width))
 
 
 class _Join(nn.Module):

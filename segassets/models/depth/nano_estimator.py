@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from segassets.errors import BadInput
 from segassets.models.depth.nano import NanoDepth, log_focal, ray_map
 from segassets.models.pictures import autocast, check_picture, normalised
 from segassets.models.sam2.build import load_parameters
@@ -53,7 +54,7 @@ class NanoDepthEstimator:
         if focal_px is None:
             focal_px = max(height, width) / 2 / math.tan(math.radians(ASSUMED_FOV_DEG) / 2)
         elif not (math.isfinite(focal_px) and focal_px > 0):
-            raise ValueError(f"focal_px: expected a positive number, found {focal_px}")
+            raise BadInput(f"focal_px: expected a positive number, found {focal_px}")
         inner_h, inner_w = inner_size(height, width, self.size_px)
         device = next(self.network.parameters()).device
         picture = normalised(rgb, (inner_h, inner_w)).to(device)
