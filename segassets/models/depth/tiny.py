@@ -38,7 +38,7 @@ def _depth_anything(kind: str):  # type: ignore[no-untyped-def]
 
     backbone = Dinov2Config(
         hidden_size=32, num_hidden_layers=4, num_attention_heads=2, mlp_ratio=2, image_size=70, patch_size=14,
-        out_indices=[1, 2, 3, 4], apply_layernorm=True, reshape_hidden_states=False,
+        apply_layernorm=True, reshape_hidden_states=False, **{"out_indices": [1, 2, 3, 4]},
     )  # fmt: skip
     return DepthAnythingForDepthEstimation(
         DepthAnythingConfig(

@@ -70,7 +70,7 @@ class NanoClip(nn.Module):
 
 def _mean_over(features: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
     """(N, C) mean of maps (N, C, h, w) over the pixels that are seen (N, 1, S, S)."""
-    weight = F.adaptive_avg_pool2d(seen, features.shape[-2:])
+    weight = F.adaptive_avg_pool2d(seen, (features.shape[-2], features.shape[-1]))
     return (features * weight).sum(dim=(-1, -2)) / weight.sum(dim=(-1, -2)).clamp(min=1e-4)
 
 
