@@ -15,6 +15,8 @@ MEASURED_BY = {
     "coco_masks_time": "coco",
     "coco_masks_bytes": "coco",
     "coco_masks_limit": "coco",
+    "export_records_time": "export_records",
+    "export_records_bytes": "export_records",
     "tracks_1": "tracks",
     "tracks_4": "tracks",
     "tracks_16": "tracks",

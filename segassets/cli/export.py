@@ -12,14 +12,16 @@ from segassets.cli.show import print_json
 def export(
     format: str = typer.Argument(
         ...,
-        help="my3dis, coco, davis, sav, ytvis, relations, points, gaussians, colmap; 'list' shows their options.",
+        help="my3dis, coco, davis, sav, ytvis, relations, points, gaussians, colmap, langsplat, records or rrd; 'list' "
+        "shows their options.",
     ),
     out_dir: Path | None = typer.Argument(
         None, help="A new folder, or an earlier export of that format, replaced."
     ),
     options: list[str] = typer.Argument(None, metavar="[KEY=VALUE]...", help="Options of the format."),
     scenes: str | None = typer.Option(
-        None, help="Scene keys, by comma; else every scene that has what is exported."
+        help="my3dis, coco, davis, sav, ytvis, relations, points, gaussians, colmap, langsplat, records or rrd; 'list' "
+        "shows their options.",
     ),
     tag: str | None = typer.Option(None, help="Experiment tag; else SEGASSETS_TAG or main."),
     output_root: str | None = typer.Option(None, help="Where results lie; else SEGASSETS_OUTPUT_ROOT."),

@@ -13,8 +13,11 @@ from typing import Any
 from segassets.errors import BadConfig, BadInput, did_you_mean
 from segassets.exports.coco import CocoOptions, write_coco
 from segassets.exports.davis import DavisOptions, write_davis
+from segassets.exports.langsplat_copy import LangsplatOptions, copy_langsplat
 from segassets.exports.my3dis import My3disOptions, write_my3dis
+from segassets.exports.records import RecordsOptions, write_records
 from segassets.exports.relations import RelationsOptions, write_relations
+from segassets.exports.rrd import RrdOptions, write_rrd
 from segassets.exports.sav import SavOptions, write_sav
 from segassets.exports.source import ExportSource
 from segassets.exports.space import (
@@ -91,6 +94,27 @@ FORMATS: dict[str, ExportFormat] = {
             ColmapOptions,
             write_colmap_scenes,
             "depth_lifts",
+        ),
+        ExportFormat(
+            "langsplat",
+            "LangSplat's scenes: pictures, COLMAP model, language features, checkpoints",
+            LangsplatOptions,
+            copy_langsplat,
+            of="langsplat_export",
+        ),
+        ExportFormat(
+            "records",
+            "one safetensors record a picture: masks, points, Gaussians, embeddings",
+            RecordsOptions,
+            write_records,
+            of="frames",
+        ),
+        ExportFormat(
+            "rrd",
+            "recordings for the rerun viewer (extra rerun): pictures, masks, depth, points",
+            RrdOptions,
+            write_rrd,
+            of="frames",
         ),
     )
 }

@@ -45,6 +45,10 @@ class ExportSource:
         self.versions[asset] = artifact.version
         return artifact
 
+    def has(self, asset: str) -> bool:
+        """Whether the asset has been made."""
+        return self.store.has(asset, self.scene)
+
     @cached_property
     def frames(self) -> pa.Table:
         """Table of schema FRAMES, in order of `frame`."""

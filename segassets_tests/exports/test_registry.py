@@ -10,6 +10,7 @@ import pytest
 from segassets.errors import BadConfig, BadInput, MissingInput, SegassetsError
 from segassets.exports.registry import FORMATS, MARKER, export_scene
 from segassets.storage.store import ArtifactStore
+from segassets_tests.exports.made_lift import add_langsplat
 from segassets_tests.lifted_scene import LIFTED, make_lifted_store
 from segassets_tests.made_scene import SCENE, make_store
 
@@ -18,15 +19,19 @@ LIFTED_ASSETS = {"depth_lifts", "gaussians"}
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
 def test_every_format_writes_a_record_and_can_be_repeated(tmp_path: Path, name: str) -> None:
+    if name == "rrd":
+        pytest.importorskip("rerun")
     lifted = FORMATS[name].of in LIFTED_ASSETS
     store, scene = (make_lifted_store(tmp_path), LIFTED) if lifted else (make_store(tmp_path), SCENE)
+    if name == "langsplat":
+        add_langsplat(store)
     for _ in range(2):
         record = export_scene(store, scene, name, tmp_path / "deep" / "out")
     assert json.loads((tmp_path / "deep" / "out" / MARKER).read_text()) == record
     assert record["files"] == sum(path.is_file() for path in (tmp_path / "deep" / "out").rglob("*"))
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["out"]
-    read = {"frames", "mask_candidates", "filtered_masks", "sam2_tracks", *LIFTED_ASSETS}
-    assert set(record["versions"][scene]) <= read
+    masks = {"coco_masks", "mask_candidates", "filtered_masks", "sam2_tracks"}
+    assert set(record["versions"][scene]) <= {"frames", *masks, *LIFTED_ASSETS, "langsplat_export"}
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
