@@ -7,10 +7,11 @@ import pytest
 from scipy.spatial.transform import Rotation
 from scipy.stats import multivariate_normal
 
-from segassets.errors import BadInput
+from segassets.errors import BadInput, MissingInput
 from segassets.geometry.cameras import Pinhole
 from segassets.geometry.gaussians import SH_C0, Gaussians, logit
 from segassets.lifting.splat import render
+from segassets.lifting.splat_gsplat import render_gsplat
 
 PINHOLE = Pinhole(11, 15, 14.0, 13.0, 7.0, 6.0)
 
@@ -119,3 +120,19 @@ def test_numbers_that_are_none_are_refused() -> None:
         render(broken, PINHOLE, np.eye(4))
     with pytest.raises(BadInput, match="rigid"):
         render(some(3), PINHOLE, np.diag([2.0, 2, 2, 1]))
+
+
+def test_gsplat_is_asked_for_where_it_is_not() -> None:
+    torch = pytest.importorskip("torch")
+    try:
+        import gsplat
+    except ImportError:
+        gsplat = None
+    if gsplat is not None and torch.cuda.is_available():
+        ours, theirs = (
+            draw(some(40), PINHOLE, pose(1), background=(0.2, 0.2, 0.2)) for draw in (render, render_gsplat)
+        )
+        assert np.abs(ours.rgb.astype(int) - theirs.rgb).mean() < 2
+        return
+    with pytest.raises(MissingInput, match="set rendering"):
+        render_gsplat(some(3), PINHOLE, np.eye(4))
