@@ -4,29 +4,57 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from segassets.assets.lifting_checks import DEPTH_CHECKS, GAUSSIAN_CHECKS, LIFT_CHECKS
 from segassets.assets.lifting_previews import depth_preview, gaussians_preview, points_preview
 from segassets.errors import MissingInput
 from segassets.lifting.config import DepthConfig, LiftConfig
+from segassets.orchestration.gpu import GpuNeed
 from segassets.orchestration.scene_assets import scene_asset
 from segassets.orchestration.work import Made, SceneWork
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from segassets.datasets.scene import Scene
+    from segassets.models.spec import ModelSpec
+
+
+class DepthMapsConfig(DepthConfig):
+    """Where depth comes from, and the field of view that a metric model goes by."""
+
+    fov_deg: float | None = Field(
+        None, description="Horizontal field of view declared for pictures without intrinsics: lift.fov_deg."
+    )
+
+
+def _needs_model(config: DepthMapsConfig, scene: Scene, spec: ModelSpec) -> bool:
+    """A sensor is believed, unless the settings say otherwise; weights that are not to be had are done without."""
+    from segassets.models.registry import weights_state
+
+    if config.source == "auto":
+        sensor = any(frame.depth_uri for frame in scene.frames)
+        return not sensor and weights_state(spec) in ("here", "download")
+    return config.source == "model"
+
 
 @scene_asset(
     inputs=("frames",),
-    config=DepthConfig,
-    defaults=lambda settings: settings.depth,
+    config=DepthMapsConfig,
+    defaults=lambda settings: DepthMapsConfig(**settings.depth.model_dump(), fov_deg=settings.lift.fov_deg),
     group="lifting",
-    kinds={"numpy", "parquet"},
+    kinds={"pytorch", "parquet"},
     scenes_per_run=36,
+    gpu=GpuNeed(memory_gb=8, hours=4),
+    model_of="depth_model",
+    needs_model=_needs_model,
     checks=DEPTH_CHECKS,
     columns="DEPTH_MAPS",
 )
-def depth_maps(work: SceneWork, config: DepthConfig) -> Made:
-    """Depth of the frames, from the scene's sensor where it has one: every map says what it is and how it was aligned.
+def depth_maps(work: SceneWork, config: DepthMapsConfig) -> Made:
+    """Depth of the frames, from the scene's sensor where it has one, else from the depth model: every map says what it
+    is and how it was aligned.
 
     Relative depth is stored as it is, and becomes depth only where an arbitrary scale, a range or known points are
     asked for. Frames without depth are counted by reason.

@@ -3,7 +3,7 @@
 Relative maps stay as they are unless the user said what makes them depth: an arbitrary scale, a range, or known
 points. Frames that get no map, or a map that is no depth, are counted by reason:
 
-    no_depth           no sensor measured the frame, and no model was asked (or given)
+    no_depth           no sensor measured the frame, and no model was asked, or its weights are not here
     no_valid_pixel     a map without a single valid pixel; it is not stored
     constant_map       a relative map of one value says nothing of near and far; stored, not aligned
     relative_depth     stored, not aligned: nobody asked for a scale
@@ -16,32 +16,26 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from segassets.datasets.depth import DepthSource
 from segassets.datasets.frames import FrameSource
 from segassets.errors import BadInput
+from segassets.geometry.cameras import Pinhole
 from segassets.lifting.config import DepthConfig
-from segassets.lifting.depth import Alignment, DepthKind, DepthMap, depth_map
+from segassets.lifting.depth import Alignment, DepthMap, depth_map
 from segassets.lifting.resolve import KnownPoints, resolve_depth
 from segassets.lifting.scene import sensor_maps
 from segassets.lifting.stored_depth import save_map, save_table
 from segassets.storage import atomic
 
+if TYPE_CHECKING:
+    from segassets.models.protocols import DepthEstimator
+
 DEPTH_FILE = "depth.json"
 _SENSOR_POINTS = 4000  # of a frame, that the model's map is fitted to
-
-
-class Estimator(Protocol):
-    """A network that tells depth from a picture."""
-
-    kind: DepthKind
-
-    def estimate(self, rgb: np.ndarray) -> np.ndarray:
-        """Values of `kind` (H, W) float32 for a picture (H, W, 3) uint8."""
-        ...
 
 
 @dataclass
@@ -77,14 +71,16 @@ def make_depth_maps(
     root: str,
     out: Path,
     config: DepthConfig,
-    estimator: Callable[[], tuple[str, Estimator]] | None = None,
+    estimator: Callable[[], DepthEstimator] | None = None,
+    fov_deg: float | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, note: None,
 ) -> DepthReport:
     """Write `depth/%06d.npz`, `depth.parquet` and `depth.json` into `out`.
 
     Args:
         root: what the depth files of the frames table are relative to.
-        estimator: gives name and network when it is needed; None where there is none.
+        estimator: gives the network when it is needed; None where there is none.
+        fov_deg: horizontal field of view declared for pictures without intrinsics; metric networks go by it.
 
     Raises:
         BadInput, MissingInput: depth that cannot be read, does not fit its known points, or known points of a frame
@@ -103,8 +99,9 @@ def make_depth_maps(
         report.source = "sensor"
         maps = sensor_maps(source.table, root, frames, config.sensor_range_m)
     elif estimator is not None:
-        report.source, network = estimator()
-        maps = _estimated(source, frames, report.source, network)
+        network = estimator()
+        report.source = network.name
+        maps = _estimated(source, frames, network, fov_deg)
     else:
         maps = iter(())
     if config.align_to_sensor:
@@ -128,16 +125,19 @@ def make_depth_maps(
 
 
 def _estimated(
-    source: FrameSource, frames: list[int], name: str, network: Estimator
+    source: FrameSource, frames: list[int], network: DepthEstimator, fov_deg: float | None
 ) -> Iterator[tuple[int, DepthMap]]:
+    rows = source.table.to_pylist()
     for frame, rgb in source.iterate(frames):
-        values = np.asarray(network.estimate(rgb), np.float32)
+        known = fov_deg is not None or rows[frame]["fx_px"] is not None
+        focal_px = Pinhole.of_frame(rows[frame], fov_deg).fx_px if known else None
+        values = np.asarray(network.estimate(rgb, focal_px), np.float32)
         if values.shape != rgb.shape[:2]:
             raise BadInput(
                 f"scene {source.scene}, frame {frame}: expected depth of the picture's size {rgb.shape[:2]} from "
-                f"{name}, found {values.shape}"
+                f"{network.name}, found {values.shape}"
             )
-        yield frame, depth_map(values, network.kind, source=name)
+        yield frame, depth_map(values, network.kind, source=network.name)
 
 
 def _alignment(

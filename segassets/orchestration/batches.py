@@ -166,7 +166,7 @@ class Batch:
             code_version=self.asset.code_version,
             inputs=versions | self.asset.sources(config, self.store, open_scene),
             config=without_secrets(self.asset.record(config)),
-            model=self.asset.model_identity(self.op_config, config, self.store),
+            model=self.asset.model_identity(self.op_config, config, self.store, open_scene),
         )
 
     def _record(

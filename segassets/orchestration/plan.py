@@ -127,7 +127,7 @@ class Planner:
             code_version=asset.code_version,
             inputs=inputs | asset.sources(config, self.store, open_scene),
             config=without_secrets(asset.record(config)),
-            model=asset.model_identity(op_config, config, self.store),
+            model=asset.model_identity(op_config, config, self.store, open_scene),
             software={},
         )
 

@@ -31,6 +31,7 @@ from segassets.strict import StrictModel
 if TYPE_CHECKING:
     from segassets.config import Settings
     from segassets.datasets.scene import Scene
+    from segassets.models.spec import ModelSpec
     from segassets.storage.store import ArtifactStore
 
 OWNERS = ["team:vision"]
@@ -58,6 +59,7 @@ class SceneAsset:
             of ModelChoice too, unless it has a network of its own.
         model_of: which of the settings' models it loads: model (SAM2), depth_model or embedding_model. In its own
             config that is `model`.
+        needs_model: from the settings, the scene and the model to whether this scene is made with it; always when None.
         checks: what is verified before an artifact is published.
         columns: name of the table schema in segassets.masks.schemas that documents the asset.
         own_network: the asset trains or evaluates a network that its inputs name; it is not chosen by config.
@@ -82,6 +84,7 @@ class SceneAsset:
     columns: str | None
     own_network: bool = False
     model_of: ModelSetting = "model"
+    needs_model: Callable[[Any, Scene, ModelSpec], bool] | None = None
     reads_of: Callable[[Any], tuple[str, ...]] | None = None
     settle: Callable[[str, Any], Any] | None = None
     start: Callable[[Any, ArtifactStore], dict[str, str]] | None = None
@@ -140,11 +143,20 @@ class SceneAsset:
         load = load_network if self.chooses_model else None
         return SceneWork(open_scene=open_scene, load_network=load, **parts)
 
-    def model_identity(self, op_config: Any, config: Any, store: ArtifactStore) -> dict[str, str]:
-        """Name and checksum of the network a step uses or starts from; empty for assets without one."""
+    def model_identity(
+        self, op_config: Any, config: Any, store: ArtifactStore, open_scene: Callable[[], Scene]
+    ) -> dict[str, str]:
+        """Name and checksum of the network a step uses or starts from; empty for assets and scenes without one."""
         if self.start is not None:
             return self.start(config, store)
-        return self._choice(op_config).identity(store, self.model_of) if self.chooses_model else {}
+        if not self.chooses_model:
+            return {}
+        choice = self._choice(op_config)
+        if self.needs_model is not None:
+            spec = choice.spec(store, self.model_of)
+            if not self.needs_model(config, open_scene(), spec):
+                return {}
+        return choice.identity(store, self.model_of)
 
     def wanted_device(self, op_config: Any, store: ArtifactStore) -> str:
         """The device a step asks for."""
@@ -224,6 +236,7 @@ def scene_asset(
     columns: str | None = None,
     own_network: bool = False,
     model_of: ModelSetting = "model",
+    needs_model: Callable[[Any, Scene, ModelSpec], bool] | None = None,
     reads_of: Callable[[Any], tuple[str, ...]] | None = None,
     settle: Callable[[str, Any], Any] | None = None,
     start: Callable[[Any, ArtifactStore], dict[str, str]] | None = None,
@@ -249,6 +262,7 @@ def scene_asset(
             columns=columns,
             own_network=own_network,
             model_of=model_of,
+            needs_model=needs_model,
             reads_of=reads_of,
             settle=settle,
             start=start,

@@ -43,7 +43,7 @@ def test_the_whole_graph_in_one_run_of_two_scenes(deployment, tiny_model, monkey
             origin = store.open(asset.name, keys[0]).provenance  # open: every input still fits
             read = asset.reads_there(asset.defaults(load_settings()), lambda name: store.has(name, keys[0]))
             assert set(origin.inputs) == (set(read) or {"footage"})
-            assert bool(origin.model.get("sha256")) == (asset.gpu is not None)
+            assert bool(origin.model.get("sha256")) == (asset.gpu is not None and asset.model_of == "model")
         judged = {
             item.check_name: item
             for item in result.get_asset_check_evaluations()

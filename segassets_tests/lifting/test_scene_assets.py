@@ -47,10 +47,14 @@ from segassets_tests.lifted_scene import make_room
 class Slope:
     """A network that tells the same slope for every picture, of a kind."""
 
+    name = "slope"
+
     def __init__(self, kind: str, values: np.ndarray | None = None) -> None:
         self.kind, self.values = kind, values
+        self.focal_px: list[float | None] = []
 
-    def estimate(self, rgb: np.ndarray) -> np.ndarray:
+    def estimate(self, rgb: np.ndarray, focal_px: float | None = None) -> np.ndarray:
+        self.focal_px.append(focal_px)
         if self.values is not None:
             return self.values
         height, width = rgb.shape[:2]
@@ -76,7 +80,7 @@ def lift(
 ) -> SceneLift:  # fmt: skip
     """Depth in `folder/depth`, lift in `folder/lift`."""
     source = source_of(scene, **replaced)
-    estimator = None if network is None else lambda: ("slope", network)
+    estimator = None if network is None else lambda: network
     make_depth_maps(source, scene.root, folder / "depth", DepthConfig(**(depth or {})), estimator)
     masks = ("coco_masks", annotation_table(scene).table)
     return write_scene_lift(source, folder / "depth", masks, folder / "lift", config or LiftConfig())
@@ -224,17 +228,13 @@ def test_a_models_depth_fitted_to_the_sensors(scene: Scene, tmp_path: Path) -> N
     inverse = np.where(truth.valid, 3 / np.maximum(truth.z, 0.1) - 0.4, 0).astype(np.float32)
     for kind, values in (("relative_inverse", inverse), ("metric", truth.z * 0.5 + 0.2)):
         config = DepthConfig(source="model", align_to_sensor=True, max_frames=1)
-        make_depth_maps(
-            source, scene.root, tmp_path / kind, config, lambda k=kind, v=values: ("m", Slope(k, v))
-        )
+        make_depth_maps(source, scene.root, tmp_path / kind, config, lambda k=kind, v=values: Slope(k, v))
         row = load_rows(tmp_path / kind)[0]
         found = load_depth(tmp_path / kind, row)
         assert found is not None and np.allclose(found.z[truth.valid], truth.z[truth.valid], rtol=5e-3)
         assert row["method"] == "points" and row["points_used"] > 100 and row["residual"] < 5e-3
     with pytest.raises(BadInput, match="runs against"):
-        make_depth_maps(
-            source, scene.root, tmp_path / "wrong", config, lambda: ("m", Slope("metric", inverse))
-        )
+        make_depth_maps(source, scene.root, tmp_path / "wrong", config, lambda: Slope("metric", inverse))
 
 
 def test_wrong_input(scene: Scene, tmp_path: Path) -> None:
@@ -308,3 +308,19 @@ def test_frames_without_a_world_stay_apart(scene: Scene, tmp_path: Path) -> None
 )
 def test_frames_that_are_chosen(count: int, most: int, wanted: list[int]) -> None:
     assert chosen_frames(count, most) == wanted
+
+
+def test_a_metric_model_goes_by_the_focal_length(scene: Scene, tmp_path: Path) -> None:
+    own = frames_table(scene).column("fx_px")[0].as_py()
+    nothing = [None] * 5
+    for name, fov, replaced, wanted in (
+        ("own", 60.0, {}, own),
+        ("declared", 90.0, {"fx_px": nothing}, 40.0),
+        ("unknown", None, {"fx_px": nothing}, None),
+    ):
+        network = Slope("metric")
+        config = DepthConfig(source="model", max_frames=1)
+        make_depth_maps(
+            source_of(scene, **replaced), scene.root, tmp_path / name, config, lambda n=network: n, fov
+        )
+        assert network.focal_px == pytest.approx([wanted]) if wanted else network.focal_px == [None]

@@ -53,7 +53,7 @@ GRAPH = {
         None,
         {"schema", "ids_unique", "points_in_boxes"},
     ),
-    "depth_maps": ({"frames"}, "lifting", 36, None, {"maps_whole"}),
+    "depth_maps": ({"frames"}, "lifting", 36, "gpu", {"maps_whole"}),
     "depth_lifts": (
         {"frames", "coco_masks", "sam2_tracks", "depth_maps"},
         "lifting",
