@@ -77,6 +77,16 @@ eval.bbox_noise_type eval.grid_spacing eval.save_video_list eval.log_per_categor
 configs/data configs/losses configs/combo configs/sam2 outputs/ video_id order_in_video predict.json eval.pkl
 metrics.json npz meta.json best_threshold.json mIoU CenterCrop
 """,
+    "WS-OVVIS": """
+run_videocutler_4gpu_png_only.sh WSOVVIS_ROOT CONF --confidence-threshold video_mask2former_R50_cls_agnostic.yaml
+videocutler_m2f_rn50.pth demo_masks_only.py --opts mask_*.png gpu*.log jpg mp4 collect_failed_videos failed_oom.txt
+failed_exception.txt failed_incomplete.txt failed_empty.txt failed_all.txt empty_videos.txt
+patch_vnext_for_videocutler.py PYTHONPATH third_party colours convert_videocutler_png_to_json.py --mask_root --img_root
+--img_exts --out_json --split_name --category_id --strict --mask_glob --mask_glob_fallback --error_on_empty --skip_list
+--min_masks --min_coverage --skip_report in_skip_list no_masks no_frames too_few_masks low_coverage palette order
+pseudo_tube_ytvis.json areas make_class_agnostic_ytvis_json.py --in_json --category_name attribution JPEGImages
+lvvis_val.json AP AP50 AP75 APs APm APl AR1 AR10 base novel
+""",
     "Floorplan SAM2": """
 conda submitit tensordict fvcore pycocotools notebooks nvitop ipykernel is_available get_device_name download_ckpts.sh
 floorplan_datasets Set1 Set2 COCO_dataset SAM_dataset image_id file_name bbox area segmentation predicted_iou

@@ -99,4 +99,4 @@ def _tokens(work: SceneWork, config: PseudoMaskConfig) -> Any:
         return load_dino(config.dino_model, config.dino_side, work.device)
     from segassets.models.token_features import EncoderTokens
 
-    return EncoderTokens(work.segmenter(), config.min_tokens)
+    return EncoderTokens(work.segmenter(), config.min_tokens, config.colour)

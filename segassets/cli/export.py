@@ -50,16 +50,18 @@ def export(
     from segassets.errors import MissingInput
     from segassets.exports.registry import export_format, export_scenes
     from segassets.storage.store import ArtifactStore
+    from segassets.strict import parse
 
     chosen = export_format(format)
     values = parse_options(chosen.options, options or (), f"options of export format {format}")
     settings = load_settings(options={"tag": tag, "output_root": output_root})
     store = ArtifactStore(settings.root, settings.tag)
-    keys = [key.strip() for key in scenes.split(",")] if scenes else store.scenes(chosen.of)
+    asset = parse(chosen.options, values, f"options of export format {format}").model_dump().get("asset", chosen.of)
+    keys = [key.strip() for key in scenes.split(",")] if scenes else store.scenes(asset)
     if not keys:
         raise MissingInput(
-            f"nothing to export: no scene of tag {store.tag} under {settings.root} has {chosen.of}; "
-            "make some with: segassets run demo"
+            f"nothing to export: no scene of tag {store.tag} under {settings.root} has {asset}; "
+            "make some with: segassets run demo, or segassets make"
         )
     record = export_scenes(store, keys, format, out_dir, options=values, allow_stale=allow_stale)
     if as_json:

@@ -86,6 +86,11 @@ class ExportSource:
         path = self.artifact(asset).path / "tubes.parquet"
         return read_table(path, TUBES) if path.is_file() else None
 
+    def skipped(self, asset: str) -> dict[str, Any] | None:
+        """Why pseudo tubes were not made of the scene (reason, frames, masks, ...); None where they were."""
+        path = self.artifact(asset).path / "skipped.json"
+        return {"video": self.scene, **json.loads(path.read_text("utf-8"))} if path.is_file() else None
+
     def looked_at(self, asset: str) -> list[int] | None:
         """Frames an asset of pseudo masks looked at; None where it does not say."""
         path = self.artifact(asset).path / "stats.json"

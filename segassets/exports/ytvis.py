@@ -11,6 +11,7 @@ null (YTVIS); areas hold 0 there on demand, as WS-OVVIS's converter wrote them.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,13 +128,16 @@ class YtvisDocument:
 
 
 def write_ytvis(sources: Sequence[ExportSource], folder: Path, options: YtvisOptions) -> dict[str, Any]:
-    """Write the JSON, and the pictures if asked for; returns {"videos", "annotations", "categories"}.
+    """Write the JSON, and the pictures if asked for; returns {"videos", "annotations", "categories", "skipped"}.
 
-    Pictures are `JPEGImages/<scene>/%05d.jpg`; without them file names say where the footage has them.
+    Pictures are `JPEGImages/<scene>/%05d.jpg`; without them file names say where the footage has them. Scenes that
+    pseudo tubes were not made of are left out and named with their reasons in `skipped.json`.
 
     Raises:
         BadInput: a track has two masks on a frame, frames of several sizes, categories that contradict.
     """
+    skipped = [record for source in sources if (record := source.skipped(options.asset))]
+    sources = [source for source in sources if source.skipped(options.asset) is None]
     known = categories_of(sources) if options.categories != "agnostic" else {}
     ids = {key: at if options.categories == "contiguous" else key for at, key in enumerate(sorted(known), 1)}
     names = {ids[key]: name for key, name in known.items()}
@@ -147,7 +151,11 @@ def write_ytvis(sources: Sequence[ExportSource], folder: Path, options: YtvisOpt
     whole = document.document(names, description=f"segassets {options.asset}")
     content = whole if options.kind == "annotations" else document.results()
     atomic.write_bytes(folder / options.file_name, orjson.dumps(content))
-    return {"videos": len(sources), "annotations": len(document.annotations), "categories": len(names)}
+    report = {"out_json": options.file_name, "skipped": skipped, "num_skipped": len(skipped)}
+    if skipped:
+        atomic.write_text(folder / "skipped.json", json.dumps(report, indent=1))
+    counts = {"videos": len(sources), "annotations": len(document.annotations), "categories": len(names)}
+    return {**counts, "skipped": len(skipped)}
 
 
 def write_tubes_json(

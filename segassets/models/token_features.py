@@ -10,36 +10,50 @@ from typing import Any
 
 import numpy as np
 
-from segassets.errors import BadConfig
+STRIDE = 16  # pixels of the network's input to a token of its coarsest features
 
 
 class EncoderTokens:
-    """Feature maps of a SAM2 encoder, in steps of 16 pixels of its input.
+    """The coarsest feature map of a SAM2 encoder, which knows most of what things are.
 
     Args:
-        segmenter: `Sam2ImageSegmenter`; its network's picture size decides how many tokens there are.
-        min_tokens: tokens a side at least; the coarsest level that has as many is taken.
-        centre: take the picture's mean feature off: what all tokens share would make all of them alike.
+        segmenter: `Sam2ImageSegmenter`.
+        min_tokens: tokens a side at least: the network sees a larger picture than it was trained on where its own gives
+            fewer.
+        colour: put each token's mean colour beside its features, both of length 1.
     """
 
-    description = "encoder features (learned with supervision)"
-
-    def __init__(self, segmenter: Any, min_tokens: int = 30, centre: bool = True) -> None:
-        self.segmenter, self.min_tokens, self.centre = segmenter, min_tokens, centre
+    def __init__(self, segmenter: Any, min_tokens: int = 30, colour: bool = True) -> None:
+        self.segmenter, self.colour = segmenter, colour
+        own = int(segmenter.network.image_size)
+        self.side = own * -(
+            -min_tokens * STRIDE // own
+        )  # whole multiples keep every window of the network whole
+        self.description = "encoder features (learned with supervision)" + (" and colour" if colour else "")
 
     def features(self, rgb: np.ndarray) -> np.ndarray:
         """Float32 (h, w, C) of a picture uint8 (H, W, 3).
 
-        Raises:
-            BadConfig: no level has as many tokens.
+        The picture's mean is taken off: what all tokens share would make all of them alike.
         """
-        levels = self.segmenter.encode(rgb).levels
-        fitting = [level for level in levels if min(level.shape[-2:]) >= self.min_tokens]
-        if not fitting:
-            sides = ", ".join(str(level.shape[-1]) for level in levels)
-            raise BadConfig(
-                f"expected a feature map of at least {self.min_tokens} tokens a side, found {sides}; raise the model's "
-                "image_size"
-            )
-        grid = fitting[-1][0].float().permute(1, 2, 0).cpu().numpy()
-        return grid - grid.mean((0, 1), keepdims=True) if self.centre else grid
+        level = self.segmenter.encode(rgb, self.side).levels[-1]
+        grid = _centred(level[0].float().permute(1, 2, 0).cpu().numpy())
+        if not self.colour:
+            return grid
+        return np.concatenate([_unit(grid), _unit(_centred(mean_colours(rgb, grid.shape[:2])))], axis=-1)
+
+
+def mean_colours(rgb: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
+    """Mean colour of each cell of a picture uint8 (H, W, 3): float32 (h, w, 3) from 0 to 1."""
+    from PIL import Image
+
+    small = Image.fromarray(rgb).resize((size_hw[1], size_hw[0]), Image.Resampling.BOX)
+    return np.asarray(small, np.float32) / 255
+
+
+def _centred(grid: np.ndarray) -> np.ndarray:
+    return grid - grid.mean((0, 1), keepdims=True)
+
+
+def _unit(grid: np.ndarray) -> np.ndarray:
+    return grid / np.maximum(np.linalg.norm(grid, axis=-1, keepdims=True), 1e-9)

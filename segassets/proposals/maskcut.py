@@ -62,7 +62,7 @@ def maskcut(rgb: np.ndarray, source: TokenFeatures, config: MaskCutConfig | None
     features = np.asarray(source.features(rgb))
     if features.ndim != 3 or 0 in features.shape or not np.isfinite(features).all():
         raise BadInput(f"expected finite features (h, w, C) of a picture, found shape {features.shape}")
-    found = token_masks(features, config.masks, config.tau, config.max_cut, config.seed)
+    found = token_masks(features, config.masks, config.tau, config.max_cut, config.seed, config.max_border)
     if not found:
         return []
     small = _resized(rgb, config.working_side)

@@ -9,6 +9,8 @@ from scipy import ndimage
 
 from segassets.proposals.maskcut_eigen import alike, second_eigenvector, unit_rows
 
+_CUTS = 3  # cuts for each object there may be, where some of them give background
+
 
 @dataclass(frozen=True)
 class TokenMask:
@@ -28,7 +30,12 @@ class TokenMask:
 
 
 def token_masks(
-    features: np.ndarray, count: int = 3, tau: float = 0.15, max_cut: float = 0.95, seed: int = 0
+    features: np.ndarray,
+    count: int = 3,
+    tau: float = 0.15,
+    max_cut: float = 0.95,
+    seed: int = 0,
+    max_border: float | None = None,
 ) -> list[TokenMask]:
     """Up to `count` objects of one picture, in the order they were cut.
 
@@ -36,6 +43,9 @@ def token_masks(
         features: float (h, w, C), all finite.
         tau: cosine similarity above which two tokens are alike.
         max_cut: a cut of a larger eigenvalue is none: the tokens are all the same.
+        max_border: what holds a larger share of the picture's border is background: it is set aside, and cutting goes
+            on (at most three times as often as there may be objects). None: every cut gives an object, as MaskCut was
+            published.
 
     Returns:
         Their masks may overlap: what was found before is taken out of the features, not out of the result.
@@ -45,14 +55,21 @@ def token_masks(
     if height * width < 4:
         return []
     graph = alike(unit, tau)
+    left = np.ones((height, width), bool)
+    border = _border(left.shape)
     found: list[TokenMask] = []
-    for _ in range(count):
+    for _ in range(count if max_border is None else _CUTS * count):
         cut = second_eigenvector(graph, seed)
-        if cut.value > max_cut:
+        if cut.value > max_cut or len(found) == count:
             break
-        mask, at = foreground(cut.vector.reshape(height, width))
-        found.append(TokenMask(mask, at, contrast(unit, mask.reshape(-1)), cut.value))
+        vector = cut.vector.reshape(height, width)
+        mask, at = foreground(vector) if max_border is None else off_the_border(vector, left)
         taken = mask.reshape(-1)
+        if not taken.any():
+            break
+        if max_border is None or mask[border].mean() <= max_border:
+            found.append(TokenMask(mask, at, contrast(unit, taken), cut.value))
+        left &= ~mask
         graph[taken] = 0  # as if their features were zero
         graph[:, taken] = 0
     return found
@@ -72,6 +89,32 @@ def foreground(vector: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
     seed = np.unravel_index(int(np.where(inside, vector, -np.inf).argmax()), vector.shape)
     parts, _ = ndimage.label(inside)
     return parts == parts[seed], (int(seed[0]), int(seed[1]))
+
+
+def off_the_border(vector: np.ndarray, left: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
+    """The object's side of an eigenvector (h, w), taken as the one with less of the picture's border: mask and seed.
+
+    Args:
+        left: bool (h, w), tokens that were not taken before; only these are looked at.
+    """
+    middle = vector[left].mean() if left.any() else 0.0
+    inside = (vector > middle) & left
+    other = left & ~inside
+    border = _border(left.shape)
+    if inside[border].sum() > other[border].sum():
+        inside = other
+    if not inside.any():
+        return inside, (0, 0)
+    seed = np.unravel_index(int(np.where(inside, np.abs(vector - middle), -np.inf).argmax()), vector.shape)
+    parts, _ = ndimage.label(inside)
+    return parts == parts[seed], (int(seed[0]), int(seed[1]))
+
+
+def _border(shape: tuple[int, int]) -> np.ndarray:
+    """The outermost tokens, bool (h, w)."""
+    border = np.ones(shape, bool)
+    border[1:-1, 1:-1] = False
+    return border
 
 
 def contrast(unit: np.ndarray, mask: np.ndarray) -> float:

@@ -13,7 +13,16 @@ class MaskCutConfig(StrictModel):
     """How objects are cut."""
 
     masks: int = Field(3, ge=1, description="Most objects cut from a picture.")
-    tau: float = Field(0.15, gt=-1, lt=1, description="Two tokens are alike above this cosine similarity.")
+    tau: float = Field(
+        0.4, gt=-1, lt=1, description="Two tokens are alike above this cosine similarity; 0.15 suits DINO."
+    )
+    max_border: float | None = Field(
+        0.3,
+        gt=0,
+        le=1,
+        description="What holds a larger share of the picture's border is background, set aside before cutting goes "
+        "on; empty for the published rule, by which every cut gives an object.",
+    )
     max_cut: float = Field(
         0.95,
         gt=0,
@@ -89,7 +98,13 @@ class PseudoMaskConfig(StrictModel):
         description="maskcut: features of the run's model (learned with supervision), or the keys of a DINO.",
     )
     min_tokens: int = Field(
-        30, ge=4, description="maskcut: tokens along a side at least, of the run's model."
+        30,
+        ge=4,
+        description="maskcut: tokens along a side at least; the run's model sees a larger picture where it gives "
+        "fewer.",
+    )
+    colour: bool = Field(
+        True, description="maskcut: the mean colour of a token counts as much as the model's features."
     )
     dino_model: str = Field("facebook/dino-vitb8", description="maskcut: a hub id or the folder of a model.")
     dino_side: int = Field(

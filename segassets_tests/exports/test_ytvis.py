@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from pycocotools import mask as coco
 
@@ -14,7 +15,7 @@ from segassets.datasets.layouts import make_layout
 from segassets.datasets.ytvis_tubes import read_tube_file
 from segassets.errors import BadInput
 from segassets.exports.convert.ytvis_categories import attribute, class_agnostic
-from segassets.exports.registry import export_scene
+from segassets.exports.registry import export_scene, export_scenes
 from segassets.exports.ytvis import YtvisDocument
 from segassets.masks import rle
 from segassets.masks.tubes import Tubes
@@ -143,3 +144,39 @@ def test_attributions_that_cannot_be_used_are_refused(tmp_path, form, message):
     with pytest.raises(BadInput, match=message):
         attribute(source, tmp_path / "given.json", tmp_path / "back.json", source, without="refuse")
     assert not (tmp_path / "back.json").exists()
+
+
+def test_scenes_without_pseudo_tubes_are_left_out_and_named(tmp_path):
+    """The made scene's tracks as its tubes; a second scene that gave too little."""
+    from dataclasses import replace
+
+    from segassets.masks.schemas import MASKS, TUBES
+    from segassets.masks.table import write_table
+    from segassets_tests.made_scene import track_table
+
+    store = make_store(tmp_path / "store")
+    origin = store.peek("sam2_tracks", SCENE).provenance
+    tracks = track_table()
+    ids = sorted(set(tracks.column("track_id").to_pylist()))
+    rows = [
+        {"scene": SCENE, "track_id": track, "category_id": -1, "score": 0.25, "frames": 1, "coverage": 0.5}
+        for track in ids
+    ]
+    with store.create(replace(origin, asset="pseudo_tubes")) as folder:
+        write_table(tracks, MASKS, folder / "masks.parquet")
+        write_table(pa.Table.from_pylist(rows, TUBES), TUBES, folder / "tubes.parquet")
+    record = export_scenes(store, [SCENE], "ytvis", tmp_path / "one", options={"asset": "pseudo_tubes"})
+    assert (
+        record["videos"] == 1 and record["skipped"] == 0 and not (tmp_path / "one" / "skipped.json").exists()
+    )
+    document = json.loads((tmp_path / "one" / "annotations.json").read_text())
+    assert {item["score"] for item in document["annotations"]} == {0.25}  # of the summary, not of the masks
+    with store.create(replace(origin, asset="pseudo_tubes")) as folder:
+        write_table(MASKS.empty_table(), MASKS, folder / "masks.parquet")
+        write_table(TUBES.empty_table(), TUBES, folder / "tubes.parquet")
+        (folder / "skipped.json").write_text(json.dumps({"reason": "too_few_masks", "masks": 1}))
+    record = export_scenes(store, [SCENE], "ytvis", tmp_path / "none", options={"asset": "pseudo_tubes"})
+    assert record["videos"] == 0 and record["skipped"] == 1
+    report = json.loads((tmp_path / "none" / "skipped.json").read_text())
+    assert report["num_skipped"] == 1
+    assert report["skipped"][0] == {"video": SCENE, "reason": "too_few_masks", "masks": 1}

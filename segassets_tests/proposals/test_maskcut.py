@@ -96,7 +96,7 @@ def test_the_score_tells_noise_from_objects():
     noise = np.random.default_rng(0).standard_normal((20, 20, 64))
     rgb, _, features = picture()
     of_noise = [item.score for item in maskcut(np.zeros((80, 80, 3), np.uint8), Fixed(noise))]
-    assert max(of_noise) < 0.25 < 0.5 < min(item.score for item in maskcut(rgb, Fixed(features)))
+    assert max(of_noise, default=0) < 0.25 < 0.5 < min(item.score for item in maskcut(rgb, Fixed(features)))
 
 
 def test_contrast():
@@ -183,15 +183,30 @@ def test_the_guide_moves_a_mask_to_the_edge():
 
 
 def test_features_of_a_segmenter_with_enough_tokens():
-    from segassets.models.registry import load_spec
     from segassets.models.sam2.build import build_sam2_network
     from segassets.models.sam2.images import Sam2ImageSegmenter
+    from segassets.models.sam2.tiny import tiny_spec
     from segassets.models.token_features import EncoderTokens
 
-    segmenter = Sam2ImageSegmenter(build_sam2_network(load_spec("nano"), "cpu"))
-    found = EncoderTokens(segmenter, min_tokens=30).features(picture()[0])
-    assert found.shape[:2] == (32, 32) and abs(found.mean((0, 1))).max() < 1e-4
-    from segassets.errors import BadConfig
+    segmenter = Sam2ImageSegmenter(build_sam2_network(tiny_spec(), "cpu"))
+    rgb = picture()[0]
+    found = EncoderTokens(segmenter, min_tokens=30, colour=False)
+    assert found.description == "encoder features (learned with supervision)"
+    plain = found.features(rgb)
+    assert min(plain.shape[:2]) >= 30 and abs(plain.mean((0, 1))).max() < 1e-4
+    both = EncoderTokens(segmenter, min_tokens=30).features(rgb)
+    assert both.shape[:2] == plain.shape[:2] and both.shape[2] == plain.shape[2] + 3
+    assert np.allclose(np.linalg.norm(both[..., -3:], axis=-1), 1, atol=1e-3)
 
-    with pytest.raises(BadConfig, match="at least 70 tokens"):
-        EncoderTokens(segmenter, min_tokens=70).features(picture()[0])
+
+def test_what_holds_much_of_the_border_is_background():
+    """Two bands from edge to edge and one thing off the border: the thing alone is an object."""
+    labels = np.zeros((24, 30), int)
+    labels[12:] = 1
+    labels[ellipse(labels.shape, 11, 14, 4, 5)] = 2
+    features = grid(labels, 0.3)
+    found = token_masks(features, count=3, max_border=0.3)
+    assert len(found) == 1 and iou(found[0].mask, labels == 2) > 0.8
+    assert len(token_masks(features, count=3)) > 1  # the published rule takes a band as well
+    assert token_masks(np.ones((8, 8, 3)), count=3, max_border=0.3) == []
+    assert token_masks(np.ones((1, 2, 3)), count=3, max_border=0.3) == []

@@ -43,9 +43,13 @@ class Sam2ImageSegmenter:
         self._std = torch.tensor(_STD, device=network.device).view(3, 1, 1)
 
     @torch.inference_mode()
-    def encode(self, rgb: np.ndarray) -> Encoded:
-        """Features of a picture (H, W, 3) uint8."""
-        size = self.network.image_size
+    def encode(self, rgb: np.ndarray, side: int | None = None) -> Encoded:
+        """Features of a picture (H, W, 3) uint8.
+
+        Args:
+            side: of the picture the network sees, in pixels; its own by default. Prompts need its own.
+        """
+        size = side or self.network.image_size
         picture = torch.from_numpy(np.ascontiguousarray(rgb)).to(self.network.device).permute(2, 0, 1)[None]
         picture = F.interpolate(
             picture.float() / 255, (size, size), mode="bilinear", antialias=True, align_corners=False
