@@ -97,7 +97,7 @@ def _wait_for_backfill(deployment: Deployment, seconds: float):
 
 def test_the_graph_is_seen(page, url: str) -> None:
     page.goto(f"{url}/asset-groups")
-    for group in ("footage", "segmentation", "reports", "training", "experiments"):
+    for group in ("footage", "segmentation", "lifting", "reports", "training", "experiments"):
         # the second of the two, beside the list, is the group in the graph
         page.get_by_text(group, exact=True).locator("visible=true").nth(1).wait_for()
     _shot(page, "graph")
