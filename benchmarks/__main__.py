@@ -32,6 +32,7 @@ MEASURED_BY = {
     "png_conversion": "png_conversion",
     "lift": "lift",
     "fusion_linear": "fusion_linear",
+    "embed_batch": "embed_batch",
     "loader_share": "loader_share",
 }
 

@@ -7,9 +7,13 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw
+
+if TYPE_CHECKING:
+    from segassets.models.spec import ModelSpec
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -123,9 +127,12 @@ def add_tiny_model(deployment: Deployment) -> dict[str, str]:
     from segassets.models.sam2.tiny import tiny_spec
 
     spec = tiny_spec().model_dump(mode="json") | {"name": "tiny"}
-    (deployment.folder / "configs" / "models" / "tiny.yaml").write_text(yaml.safe_dump(spec))
+    embedding = tiny_embedding_spec().model_dump(mode="json", exclude_none=True)
+    for name, written in (("tiny", spec), ("tiny-clip", embedding)):
+        (deployment.folder / "configs" / "models" / f"{name}.yaml").write_text(yaml.safe_dump(written))
     return {
         "SEGASSETS_MODEL": "tiny",
+        "SEGASSETS_EMBEDDING_MODEL": "tiny-clip",
         "SEGASSETS_DEVICE": "cpu",
         "SEGASSETS_LEVELS": "2",
         "SEGASSETS_KEYFRAME_STRIDE": "1",
@@ -135,6 +142,24 @@ def add_tiny_model(deployment: Deployment) -> dict[str, str]:
         "SEGASSETS_CANDIDATES__PREDICTED_IOU_THRESHOLD": "0",
         "SEGASSETS_CANDIDATES__STABILITY_THRESHOLD": "0",
     }
+
+
+def tiny_embedding_spec() -> ModelSpec:
+    """The nano embedder with random values."""
+    from segassets.models.spec import ModelSpec
+
+    return ModelSpec.model_validate(
+        {
+            "name": "tiny-clip",
+            "family": "embedding",
+            "description": "Random values.",
+            "licence": "none",
+            "source": {"kind": "random", "seed": 0},
+            "embedding": {"network": "nano", "dim": 512},
+            "image_size": 32,
+            "device": "cpu",
+        }
+    )
 
 
 def run_assets(

@@ -303,7 +303,11 @@ def test_settings_variables_and_automations_in_pages_exist(page: Path) -> None:
     sections = "|".join(
         name for model in (Settings, Experiment) for name in model.model_fields if section_at(model, [name])
     )
-    names = set(re.findall(rf"`((?:{sections})(?:\.\w+)+)[`=:]", text)) - {"report.html", "report.md"}
+    names = set(re.findall(rf"`((?:{sections})(?:\.\w+)+)[`=:]", text)) - {
+        "report.html",
+        "report.md",
+        "embeddings.npy",
+    }
     assert [name for name in sorted(names) if not exists(name)] == []
     variables = set(re.findall(r"`(SEGASSETS_[A-Z_]+[A-Z])[`=]", text))
     unknown = [name for name in sorted(variables) if not exists(name) and name not in _OTHER_NAMES]

@@ -7,6 +7,7 @@ from segassets.assets.checkpoint_evaluation import sam2_checkpoint_evaluation, s
 from segassets.assets.checkpoints import sam2_checkpoint, sam2_scene_checkpoint
 from segassets.assets.coco_masks import coco_masks
 from segassets.assets.depth import depth_lifts, depth_maps, gaussians
+from segassets.assets.embeddings import mask_embeddings
 from segassets.assets.experiment_reports import experiment_report
 from segassets.assets.frames import frames
 from segassets.assets.instances import scene_instances
@@ -29,6 +30,7 @@ SCENE_ASSETS = (
     filtered_masks,
     sam2_tracks,
     *LIFTING_ASSETS,
+    mask_embeddings,
     scene_instances,
     track_comparison,
     scene_report,
@@ -59,8 +61,8 @@ USES = (
     ),
     Use(
         "lift_scenes",
-        "Depth, points, Gaussians and new views of scenes whose footage and masks are there.",
-        tuple(asset.name for asset in LIFTING_ASSETS),
+        "Depth, points, Gaussians, new views and 3D instances of scenes whose footage and masks are there.",
+        tuple(asset.name for asset in (*LIFTING_ASSETS, mask_embeddings, scene_instances)),
     ),
     Use(
         "report_scenes",

@@ -9,10 +9,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from segassets.datasets.frames import FrameSource
+    from segassets.lifting.embeddings import MaskVectors, TrackVectors
     from segassets.lifting.stored_instances import StoredInstances
 
 _CELL_PX = 240
 _MOST_MASKS = 80
+_MOST_CROPS = 12
 
 
 def frames_preview(source: FrameSource, count: int = 3) -> np.ndarray | None:
@@ -69,6 +71,31 @@ def instances_preview(source: FrameSource, stored: StoredInstances, masks: pa.Ta
         pictures.append(above)
         labels.append("from above")
     return contact_sheet(pictures, columns=2, labels=labels)
+
+
+def likeness_preview(source: FrameSource, found: MaskVectors, tracks: TrackVectors) -> np.ndarray | None:
+    """Some tracks' largest masks as the network was shown them, each with its nearest neighbour's id."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    from segassets.masks import rle
+    from segassets.media.draw import contact_sheet
+    from segassets.models.embedding.crops import masked_crop
+
+    if not len(tracks.track_ids):
+        return frames_preview(source)
+    likeness = tracks.vectors @ tracks.vectors.T
+    np.fill_diagonal(likeness, -2.0)
+    pictures, labels = [], []
+    for at in range(min(len(tracks.track_ids), _MOST_CROPS)):
+        [row] = found.masks.filter(
+            pc.equal(found.masks.column("mask_id"), tracks.mask_ids[at][0])
+        ).to_pylist()
+        mask = rle.decode(row["rle_counts"], row["height"], row["width"])
+        pictures.append(masked_crop(source.read(row["frame"]), mask))
+        nearest = tracks.track_ids[int(likeness[at].argmax())] if len(likeness) > 1 else "-"
+        labels.append(f"{tracks.track_ids[at]} ~ {nearest}")
+    return contact_sheet(pictures, columns=6, labels=labels, cell_px=_CELL_PX // 2)
 
 
 def _cell(pictures: list[np.ndarray]) -> int:

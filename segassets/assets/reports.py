@@ -5,7 +5,7 @@ from __future__ import annotations
 from segassets.assets.checks import COMPARISON_CHECKS, REPORT_CHECKS
 from segassets.orchestration.scene_assets import scene_asset
 from segassets.orchestration.work import Made, SceneWork
-from segassets.reports.config import ComparisonConfig, ReportConfig
+from segassets.reports.config import ComparisonConfig, SceneReportConfig
 
 
 @scene_asset(
@@ -49,26 +49,30 @@ def track_comparison(work: SceneWork, config: ComparisonConfig) -> Made:
         "depth_maps",
         "depth_lifts",
         "novel_views",
+        "scene_instances",
         "track_comparison",
     ),
-    optional=("depth_maps", "depth_lifts", "novel_views"),
-    config=ReportConfig,
-    defaults=lambda settings: settings.report,
+    optional=("depth_maps", "depth_lifts", "novel_views", "scene_instances"),
+    config=SceneReportConfig,
+    defaults=lambda settings: SceneReportConfig(**settings.report.model_dump(), query=settings.query),
     group="reports",
     kinds={"html", "markdown"},
     scenes_per_run=50,
     checks=REPORT_CHECKS,
 )
-def scene_report(work: SceneWork, config: ReportConfig) -> Made:
-    """The page of a scene: contact sheets, timeline of tracks, plots, the scene in space, timings, peaks, provenance.
+def scene_report(work: SceneWork, config: SceneReportConfig) -> Made:
+    """The page of a scene: contact sheets, timeline of tracks, plots, the scene in space, its instances and questions
+    about them, timings, peaks, provenance.
 
     HTML, one file that needs nothing beside it, and Markdown. What is not lifted is left out.
     """
     from segassets.assets.previews import masks_preview
+    from segassets.lifting.stored_scene import open_asked_scene
     from segassets.reports.scene import ReportInputs, write_scene_report
 
     folders = {asset: artifact.path for asset, artifact in work.inputs.items()}
-    inputs = ReportInputs(work.key, work.source, folders, work.store.tag)
+    asked = open_asked_scene(work.store, work.key) if "scene_instances" in work.inputs else None
+    inputs = ReportInputs(work.key, work.source, folders, work.store.tag, asked, config.query)
     figures = write_scene_report(inputs, work.out, config)
     preview = masks_preview(work.source, work.masks("sam2_tracks"), by_track=True)
     numbers = {name: value for name, value in figures.items() if isinstance(value, int | float)}

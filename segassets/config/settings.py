@@ -14,6 +14,7 @@ from segassets.datasets.config import parse_frames
 from segassets.datasets.selection import SceneSelection, listed
 from segassets.errors import BadConfig
 from segassets.lifting.config import DepthConfig, LiftConfig, RenderingConfig
+from segassets.lifting.embeddings_config import EmbeddingsConfig
 from segassets.lifting.instances_config import InstancesConfig
 from segassets.lifting.query_config import QueryConfig
 from segassets.proposals.config import CandidateConfig, FilterConfig
@@ -35,6 +36,7 @@ class StageToggles(StrictModel):
     mask_candidates: bool = Field(True, description="Propose masks by level on keyframes.")
     filtered_masks: bool = Field(True, description="Filter candidates by area, stability and overlap.")
     sam2_tracks: bool = Field(True, description="Follow the filtered masks through the scene.")
+    mask_embeddings: bool = Field(False, description="Embed masks, so that words find them.")
     scene_instances: bool = Field(True, description="Fuse tracks, depth and poses into 3D instances.")
     depth_maps: bool = Field(True, description="Depth of the frames, from a sensor or a model.")
     depth_lifts: bool = Field(True, description="Lift depth and masks to points.")
@@ -88,6 +90,9 @@ class Settings(StrictModel):
     pseudo_masks: PseudoMaskConfig = Field(PseudoMaskConfig(), description="Masks nobody drew.")
     pseudo_tubes: PseudoTubeConfig = Field(
         PseudoTubeConfig(), description="Masks through time, to learn from without labels."
+    )
+    embeddings: EmbeddingsConfig = Field(
+        EmbeddingsConfig(), description="Which masks are embedded, and how tracks are pooled."
     )
     instances: InstancesConfig = Field(
         InstancesConfig(), description="How tracks, depth and poses become 3D instances."

@@ -106,13 +106,18 @@ def rank(
         Ranked(
             at,
             float(total[at]),
-            {name: float(values[at]) for name, values in scores.parts.items()},
+            {name: float(values[at]) for name, values in scores.parts.items() if _says(name, values[at])},
             None if relevant is None else float(relevant[at]),
             {name: int(whom[at]) for name, whom in scores.beside.items() if whom[at] >= 0},
         )
         for at in np.argsort(-total, kind="stable").tolist()
     ]
     return found, list(dict.fromkeys(notes))
+
+
+def _says(name: str, value: float) -> bool:
+    """Whether a part is worth telling: being a thing is not."""
+    return name != "thing" or value < 1
 
 
 def _put(scores: _Scores, name: str, values: np.ndarray | None, notes: list[str]) -> None:

@@ -29,6 +29,8 @@ RELATIONS: dict[str, str] = {
     "close to": "near",
     "next to": "near",
     "near to": "near",
+    "nearest to": "near",
+    "closest to": "near",
     "near": "near",
     "beside": "near",
     "by": "near",

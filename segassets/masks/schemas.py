@@ -181,3 +181,24 @@ LIFTED_MASKS = pa.schema(
         ),
     ]
 )
+
+MASK_EMBEDDINGS = pa.schema(
+    [
+        _field("scene", pa.string(), "scene key"),
+        _field("frame", pa.int32(), "index in the selection, from 0"),
+        _field("source_frame", pa.int32(), "index in the whole footage, from 0"),
+        _field("mask_id", pa.int64(), "the mask that was embedded"),
+        _field("track_id", pa.int64(), "its track, 0 = none"),
+        _field("level", pa.int8(), "2 whole, 4 part, 6 sub-part"),
+        _field("area", pa.int64(), "pixels"),
+    ]
+)
+
+TRACK_EMBEDDINGS = pa.schema(
+    [
+        _field("scene", pa.string(), "scene key"),
+        _field("track_id", pa.int64(), "ascending"),
+        _field("views", pa.list_(pa.int32()), "frames of the masks it was pooled over, the largest first"),
+        _field("mask_ids", pa.list_(pa.int64()), "these masks"),
+    ]
+)

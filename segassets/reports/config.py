@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from segassets.lifting.query_config import QueryConfig
 from segassets.strict import StrictModel
 
 
@@ -43,6 +44,12 @@ class ReportConfig(StrictModel):
         0.5, gt=0, le=1, description="IoU from which a track counts as having found a true object"
     )
     boundary: bool = Field(True, description="Against truth give F of the boundaries too, which takes longer")
+
+
+class SceneReportConfig(ReportConfig):
+    """A scene's report: its own settings, and those of the questions it answers."""
+
+    query: QueryConfig = Field(QueryConfig(), description="How the report's questions are answered.")
 
 
 class TagComparisonConfig(StrictModel):

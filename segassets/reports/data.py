@@ -26,6 +26,7 @@ ASSETS = (
     "depth_lifts",
     "gaussians",
     "novel_views",
+    "scene_instances",
     "track_comparison",
 )
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from segassets import __version__
+from segassets.lifting.query_config import QueryConfig
 from segassets.reports import svg
+from segassets.reports.ask_view import AskSection, ask_section
 from segassets.reports.config import ReportConfig
 from segassets.reports.data import SceneTables
 from segassets.reports.figures import (
@@ -34,6 +36,7 @@ from segassets.storage import atomic
 
 if TYPE_CHECKING:
     from segassets.datasets.frames import FrameSource
+    from segassets.lifting.ask import AskedScene
 
 
 PICTURES = "pictures"
@@ -51,12 +54,16 @@ class ReportInputs:
             where present. From any folder named
             here `provenance.json` and, where present, `run.json` ({"seconds": float, "peak_cpu_bytes": int,
             "peak_gpu_bytes": int | null, "started_at": str, ...}) are shown as well.
+        asked: the scene's 3D instances, where there are any, and
+        query: how the questions about them are answered.
     """
 
     scene: str
     source: FrameSource
     folders: dict[str, Path] = field(default_factory=dict)
     tag: str = "main"
+    asked: AskedScene | None = None
+    query: QueryConfig = field(default_factory=QueryConfig)
 
 
 def write_scene_report(inputs: ReportInputs, out_dir: Path, config: ReportConfig) -> dict[str, Any]:
@@ -97,6 +104,7 @@ class _Page:
         self.pictures = draw_scene(inputs.source, data, shown, config)
         self.comparison, note = read_comparison(inputs.folders.get("track_comparison"), config.max_width)
         self.space = space_section(inputs.folders, config.max_width)
+        self.ask = _ask(inputs, data)
         frames = data.frames.num_rows
         origin, software = origin_view(data)
         self.view: dict[str, Any] = {
@@ -116,6 +124,7 @@ class _Page:
             "comparison": [_words(name, "", name.replace("-", " ")) for name in self.comparison],
             "comparison_note": note,
             "space": self.space.view if self.space else None,
+            "ask": self.ask.view if self.ask else None,
             "costs": costs_view(costs),
             "origin": origin,
             "software": software,
@@ -127,15 +136,16 @@ class _Page:
         """Every picture as a data URI, so that the whole page stays within its size."""
         plots_and_text = sum(len(str(value)) for value in self.view.values())
         budget = max(100_000, self.config.max_bytes - plots_and_text - _MARKUP_BYTES)
-        return data_uris({**self.pictures.by_name(), **self.comparison, **self._space_pictures()}, budget)
+        return data_uris({**self.pictures.by_name(), **self._further_pictures()}, budget)
 
-    def _space_pictures(self) -> dict[str, np.ndarray]:
-        return self.space.pictures if self.space else {}
+    def _further_pictures(self) -> dict[str, np.ndarray]:
+        sections = [section.pictures for section in (self.space, self.ask) if section]
+        return {name: picture for part in (self.comparison, *sections) for name, picture in part.items()}
 
     def write_pictures(self, folder: Path) -> dict[str, str]:
         """The files the Markdown report shows; returns name -> path relative to it."""
         files = write_sheets(self.pictures, folder, self.config.max_width)
-        for name, picture in {**self.comparison, **self._space_pictures()}.items():
+        for name, picture in self._further_pictures().items():
             files[name] = f"{_file_name(name)}.jpg"
             write_jpeg(folder / files[name], picture)
         drawn = {"timeline": self.view["timeline"]} if self.view["tracks"] else {}
@@ -147,6 +157,12 @@ class _Page:
             files[name] = f"{_file_name(name)}.svg"
             atomic.write_text(folder / files[name], svg.standalone(str(plot)))
         return {name: f"{PICTURES}/{file}" for name, file in files.items()}
+
+
+def _ask(inputs: ReportInputs, data: SceneTables) -> AskSection | None:
+    if inputs.asked is None:
+        return None
+    return ask_section(inputs.asked, inputs.source, data.categories, inputs.query)
 
 
 _MARKUP_BYTES = 120_000

@@ -23,6 +23,7 @@ from segassets_tests.doc_tables import DOCS
         ("the nearest chair", "chair", (("nearest", True),), [], ()),
         ("a plant near the camera", "plant", (), [], ("nearest",)),
         ("chair behind the sofa near the lamp", "chair", (), [("behind", "sofa"), ("near", "lamp")], ()),
+        ("the thing nearest to the rug", "", (), [("near", "rug")], ()),
         ("something in the box", "", (), [("inside", "box")], ()),
         ("highest", "", (("high", True),), [], ()),
         ("table", "table", (), [], ()),
