@@ -89,27 +89,45 @@ def fetch(
 @app.command()
 def evaluate(
     name: str = typer.Argument(..., help="A model of configs/models/."),
-    dataset: str = typer.Option("rooms_eval", "--dataset", "-d", help="A dataset with true masks."),
+    dataset: str = typer.Option(
+        "rooms_eval", "--dataset", "-d", help="A dataset with true masks, depth or captions."
+    ),
     device: str | None = typer.Option(None, help="auto, cpu, cuda or cuda:<i>; else the model's own."),
     scenes: int | None = typer.Option(None, "--scenes", min=1, help="Only the first so many scenes."),
     as_json: bool = typer.Option(False, "--json", help="As JSON."),
 ) -> None:
-    """Measure a model on scenes with true masks; beside each figure stands its trivial baseline.
+    """Measure a model on scenes that know better; beside each figure stands its trivial baseline.
 
-    iou_point, iou_box: masks from one click and from a box, beside the filled box and the ellipse in it.
-    j_track: objects followed from their first mask, beside that mask kept.
-    candidate_recall: true objects and parts found among the candidates.
+    sam2, on scenes with true masks. iou_point, iou_box: masks from one click and from a box, beside the filled box and
+    the ellipse in it. j_track: objects followed from their first mask, beside that mask kept. candidate_recall: true
+    objects and parts found among the candidates.
 
-    Example:
+    depth, on scenes with measured depth. abs_rel as it is, with the scale fitted, with scale and shift; delta_1: share
+    within a factor of 1.25; beside a map of one depth.
+
+    embedding, on scenes whose objects have captions. top1: the object a caption is about comes first in its scene,
+    beside chance and a histogram of colours.
+
+    Examples:
 
         segassets models evaluate nano --dataset rooms_eval --json
+
+        segassets models evaluate nano-depth -d hololens_rgbd
     """
+    from segassets.evaluation.depth_models import evaluate_depth
+    from segassets.evaluation.embedding_models import evaluate_embedder
     from segassets.evaluation.models import evaluate_model
     from segassets.models.registry import load_spec
     from segassets.orchestration.gpu import gpu_slot
 
-    with gpu_slot(device or load_spec(name).device) as chosen:
-        result = evaluate_model(name, dataset, device=chosen, max_scenes=scenes)
+    spec = load_spec(name)
+    with gpu_slot(device or spec.device) as chosen:
+        if spec.family == "depth":
+            result = evaluate_depth(spec, dataset, device=chosen, max_scenes=scenes)
+        elif spec.family == "embedding":
+            result = evaluate_embedder(spec, dataset, device=chosen, max_scenes=scenes)
+        else:
+            result = evaluate_model(name, dataset, device=chosen, max_scenes=scenes)
     if as_json:
         print_json(result)
         return

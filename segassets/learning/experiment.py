@@ -24,6 +24,7 @@ from segassets.learning.training_config import (
     ScheduleConfig,
     TrainerConfig,
 )
+from segassets.learning.views_config import ViewsConfig
 from segassets.storage.keys import check_scene_key
 from segassets.strict import StrictModel, parse
 from segassets.yaml_files import parse_yaml, read_yaml
@@ -44,10 +45,11 @@ class Experiment(StrictModel):
 
     name: str = Field(description="Name of the experiment; that of its file.")
     description: str = Field("", description="One line about it.")
-    recipe: Literal["sam2", "from_nothing"] = Field(
+    recipe: Literal["sam2", "from_nothing", "depth_from_rooms", "words_from_rooms"] = Field(
         "sam2",
         description="How it learns: sam2's own training network and loss, or a small network from random values on "
-        "generated rooms (only the from_nothing section counts then).",
+        "generated rooms (only the from_nothing section counts then), or the nano networks for depth and for words on "
+        "views of those (only the views section counts).",
     )
     model: str = Field(
         "nano", description="Name of a model in configs/models/: architecture and first weights."
@@ -69,6 +71,9 @@ class Experiment(StrictModel):
     checkpoints: CheckpointConfig = Field(CheckpointConfig(), description="What is kept.")
     logging: LoggingConfig = Field(LoggingConfig(), description="Curves and pictures.")
     from_nothing: FromNothingConfig | None = Field(None, description="Of the recipe of that name.")
+    views: ViewsConfig | None = Field(
+        None, description="Of the recipes depth_from_rooms and words_from_rooms."
+    )
     evaluation: EvaluationConfig = Field(
         EvaluationConfig(), description="How its checkpoint is evaluated afterwards."
     )
@@ -79,6 +84,8 @@ class Experiment(StrictModel):
             raise ValueError("'data.train': expected at least one source of clips")
         if self.recipe == "from_nothing" and self.from_nothing is None:
             raise ValueError("'from_nothing': this recipe needs that section (it may be empty: {})")
+        if self.recipe.endswith("_from_rooms") and self.views is None:
+            raise ValueError("'views': this recipe needs that section (it may be empty: {})")
         return self
 
     @field_validator("name")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +64,18 @@ def training_arrays(clip: RoomClip) -> dict[str, np.ndarray]:
     return {"rgb": clip.rgb, "objects": clip.object_ids.astype(np.uint8), "parts": parts.astype(np.uint8)}
 
 
-def render_clips(folder: Path, seeds: Sequence[int]) -> None:
+def clip_arrays(seed: int) -> dict[str, np.ndarray]:
+    """What a training of a promptable network keeps of the room of a seed."""
+    return training_arrays(generate_room(training_spec(seed), seed))
+
+
+def render_clips(
+    folder: Path, seeds: Sequence[int], arrays_of: Callable[[int], dict[str, np.ndarray]] = clip_arrays
+) -> None:
     """Render the clips that are not there yet; each file appears whole.
+
+    Args:
+        arrays_of: from a seed to what is kept of its room.
 
     Raises:
         BadConfig: a seed is kept for evaluation.
@@ -78,6 +88,6 @@ def render_clips(folder: Path, seeds: Sequence[int]) -> None:
             continue
         staging = path.with_suffix(f".{os.getpid()}.tmp")
         with staging.open("wb") as file:
-            arrays: dict[str, Any] = training_arrays(generate_room(training_spec(seed), seed))
+            arrays: dict[str, Any] = arrays_of(seed)
             np.savez(file, **arrays)
         staging.rename(path)

@@ -84,7 +84,7 @@ def draw_sample(
     image = F.interpolate(image, (size_px, size_px), mode="bilinear", antialias=True, align_corners=False)
     labels = F.interpolate(labels.float(), (size_px, size_px), mode="nearest-exact").long()
     if augment:
-        image = _recolour(image, rng)
+        image = recolour(image, rng)
         if rng.random() < 0.5:
             image, labels = image.flip(-1), labels.flip(-1)
     return Sample((image - PIXEL_MEAN) / PIXEL_STD, labels[:, 0], labels[:, 1])
@@ -97,13 +97,17 @@ def _frame_choice(available: int, frames: int, rng: np.random.Generator, augment
     return index[::-1].copy() if augment and rng.random() < 0.4 else index
 
 
-def _recolour(image: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Gain, gamma, channel balance and noise, the same for all frames of a clip."""
-    gain = rng.uniform(0.75, 1.25) * rng.uniform(0.92, 1.08, size=3)
-    image = image.clamp(0, 1) ** rng.uniform(0.75, 1.35) * torch.tensor(gain, dtype=torch.float32).view(
-        3, 1, 1
-    )
-    if rng.random() < 0.06:
+def recolour(image: torch.Tensor, rng: np.random.Generator, strength: float = 1.0) -> torch.Tensor:
+    """Gain, gamma, channel balance and noise, the same for all pictures (N, 3, H, W) of 0 to 1.
+
+    Args:
+        strength: 1 for what a camera may do; less where the names of colours must still hold (never grey then).
+    """
+    exposure = rng.uniform(1 - 0.25 * strength, 1 + 0.25 * strength)
+    gain = exposure * rng.uniform(1 - 0.08 * strength, 1 + 0.08 * strength, size=3)
+    image = image.clamp(0, 1) ** rng.uniform(1 - 0.25 * strength, 1 + 0.35 * strength)
+    image = image * torch.tensor(gain, dtype=torch.float32).view(3, 1, 1)
+    if strength >= 1 and rng.random() < 0.06:
         image = image.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
     if rng.random() < 0.3:
         noise = torch.from_numpy(rng.standard_normal(image.shape, dtype=np.float32))

@@ -136,4 +136,25 @@ def _train_from_nothing(
     train_from_nothing(experiment, folder, progress, resume)
 
 
-_RECIPES = {"sam2": _train_sam2, "from_nothing": _train_from_nothing}
+def _train_views(
+    experiment: Experiment,
+    folder: Path,
+    store_root: str | None,
+    tag: str,
+    progress: Progress,
+    resume: bool,
+) -> None:
+    """A nano network for depth or for words."""
+    (folder / RECORD).unlink(missing_ok=True)
+    write_text(folder / EXPERIMENT, to_yaml(experiment.model_dump(mode="json")))
+    from segassets.learning.views_train import train_views
+
+    train_views(experiment, folder, progress, resume)
+
+
+_RECIPES = {
+    "sam2": _train_sam2,
+    "from_nothing": _train_from_nothing,
+    "depth_from_rooms": _train_views,
+    "words_from_rooms": _train_views,
+}

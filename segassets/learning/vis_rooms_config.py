@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from segassets.learning.promptable_config import RoomClips
+from segassets.learning.timed_config import RoomClips
 from segassets.strict import StrictModel
 
 

@@ -14,8 +14,9 @@ from segassets.errors import BadConfig, BadInput, OutOfSpace
 from segassets.learning.checkpoints import save_checkpoint
 from segassets.learning.experiment import Experiment, load_experiment
 from segassets.learning.promptable_config import FromNothingConfig
-from segassets.learning.promptable_loop import clip_share, learning_rate
-from segassets.learning.promptable_train import save_weights
+from segassets.learning.promptable_loop import clip_share
+from segassets.learning.timed_loop import learning_rate
+from segassets.learning.timed_train import save_weights
 from segassets.learning.train import train_experiment
 from segassets.models.registry import load_spec
 from segassets.models.sam2.build import build_sam2_network

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 SIZE_PX = 64
 
@@ -21,7 +21,7 @@ def save_tiny(folder: Path, seed: int = 0, network: Literal["dpt", "depth_anythi
     _processor(16 if network == "dpt" else 14).save_pretrained(folder)
 
 
-def _dpt():  # type: ignore[no-untyped-def]
+def _dpt() -> Any:
     from transformers import DPTConfig, DPTForDepthEstimation
 
     return DPTForDepthEstimation(
@@ -33,13 +33,14 @@ def _dpt():  # type: ignore[no-untyped-def]
     )  # fmt: skip
 
 
-def _depth_anything(kind: str):  # type: ignore[no-untyped-def]
+def _depth_anything(kind: str) -> Any:
     from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config
 
-    backbone = Dinov2Config(
-        hidden_size=32, num_hidden_layers=4, num_attention_heads=2, mlp_ratio=2, image_size=70, patch_size=14,
-        apply_layernorm=True, reshape_hidden_states=False, **{"out_indices": [1, 2, 3, 4]},
-    )  # fmt: skip
+    sizes: dict[str, Any] = {
+        "hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 2, "mlp_ratio": 2, "image_size": 70,
+        "patch_size": 14, "out_indices": [1, 2, 3, 4], "apply_layernorm": True, "reshape_hidden_states": False,
+    }  # fmt: skip
+    backbone = Dinov2Config(**sizes)
     return DepthAnythingForDepthEstimation(
         DepthAnythingConfig(
             backbone_config=backbone, reassemble_hidden_size=32, neck_hidden_sizes=[8, 8, 16, 16],
@@ -48,7 +49,7 @@ def _depth_anything(kind: str):  # type: ignore[no-untyped-def]
     )  # fmt: skip
 
 
-def _processor(multiple: int):  # type: ignore[no-untyped-def]
+def _processor(multiple: int) -> Any:
     from transformers import DPTImageProcessor
 
     size = {"height": SIZE_PX, "width": SIZE_PX}
