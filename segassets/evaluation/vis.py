@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from segassets.evaluation.vis_curves import Curves, curves
-from segassets.evaluation.vis_matching import MAX_DETECTIONS, Matches, match
+from segassets.evaluation.vis_matching import IOU_THRESHOLDS, MAX_DETECTIONS, Matches, match
 from segassets.masks.tubes import Tubes, tube_iou
 
 FIGURES: dict[str, str] = {
@@ -96,7 +96,7 @@ class VisEvaluation:
             BadInput: the two differ in size.
         """
         truth, predicted = (_by_category(tubes) for tubes in (truth, predicted))
-        iou = tube_iou(predicted, truth)
+        iou = tube_iou(predicted, truth, at_least=IOU_THRESHOLDS[0])  # less matches nothing
         areas, true_areas = mean_areas(predicted), mean_areas(truth)
         self._all.append(match(iou, predicted.scores, areas, true_areas, truth.crowd))
         for category in np.union1d(truth.categories, predicted.categories).tolist():

@@ -88,6 +88,23 @@ def iou_matrix(first: Sequence[str], second: Sequence[str], height: int, width: 
     return np.nan_to_num(np.asarray(values, np.float64).reshape(len(first), len(second)))
 
 
+def iou_of_pairs(
+    first: Sequence[str], second: Sequence[str], wanted: np.ndarray, height: int, width: int
+) -> np.ndarray:
+    """`iou_matrix` where only some pairs are wanted, bool (len(first), len(second)); 0 for the others."""
+    if 2 * int(wanted.sum()) >= wanted.size:
+        return np.where(wanted, iou_matrix(first, second, height, width), 0.0)
+    values = np.zeros(wanted.shape)
+    mine, theirs = _objects(first, height, width), _objects(second, height, width)
+    crowd = np.zeros(1, np.uint8)
+    for column, theirs_one in enumerate(theirs):
+        rows = wanted[:, column].nonzero()[0]
+        if len(rows):
+            found = coco.iou([mine[row] for row in rows], [theirs_one], crowd)
+            values[rows, column] = np.asarray(found, np.float64).reshape(-1)
+    return np.nan_to_num(values)
+
+
 def union(counts: Sequence[str], height: int, width: int) -> str:
     """Counts of the union; of the empty mask when there is nothing to unite."""
     if not counts:

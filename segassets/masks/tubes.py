@@ -22,11 +22,12 @@ CROWD_SOURCE = "annotation_crowd"
 
 @dataclass(frozen=True)
 class FrameTubes:
-    """The tubes on one frame: positions int64 (K,), counts, areas int64 (K,)."""
+    """The tubes on one frame: positions int64 (K,), counts, areas int64 (K,), boxes xywh float32 (K, 4)."""
 
     members: np.ndarray
     counts: list[str]
     areas: np.ndarray
+    boxes: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Tubes:
                 members.append(at)
                 texts.append(counts)
         return {
-            frame: FrameTubes(np.array(members), texts, rle.areas(texts, self.height, self.width))
+            frame: FrameTubes(np.array(members), texts, *rle.areas_and_boxes(texts, self.height, self.width))
             for frame, (members, texts) in places.items()
         }
 
@@ -143,9 +144,7 @@ def _at_most(first: Tubes, second: Tubes) -> np.ndarray:
     one, other = first.by_frame, second.by_frame
     for frame in one.keys() & other.keys():
         mine, theirs = one[frame], other[frame]
-        boxes, their_boxes = (
-            rle.boxes_xywh(there.counts, first.height, first.width) for there in (mine, theirs)
-        )
+        boxes, their_boxes = mine.boxes, theirs.boxes
         low, high = boxes[:, None, :2], boxes[:, None, :2] + boxes[:, None, 2:]
         their_low, their_high = their_boxes[:, :2], their_boxes[:, :2] + their_boxes[:, 2:]
         sides = np.maximum(np.minimum(high, their_high) - np.maximum(low, their_low), 0)
@@ -163,19 +162,12 @@ def _shared(first: Tubes, second: Tubes, wanted: np.ndarray) -> np.ndarray:
     for frame in one.keys() & other.keys():
         mine, theirs = one[frame], other[frame]
         pairs = wanted[np.ix_(mine.members, theirs.members)]
-        rows, columns = np.flatnonzero(pairs.any(1)), np.flatnonzero(pairs.any(0))
-        if not len(rows):
+        if not pairs.any():
             continue
-        iou = rle.iou_matrix(
-            [mine.counts[row] for row in rows],
-            [theirs.counts[column] for column in columns],
-            first.height,
-            first.width,
-        )
+        iou = rle.iou_of_pairs(mine.counts, theirs.counts, pairs, first.height, first.width)
         # i = iou (a + b) / (1 + iou) is a whole number but for rounding
-        pixels = np.rint(iou * (mine.areas[rows, None] + theirs.areas[columns]) / (1 + iou))
-        pixels *= pairs[np.ix_(rows, columns)]
-        shared[np.ix_(mine.members[rows], theirs.members[columns])] += pixels
+        pixels = np.rint(iou * (mine.areas[:, None] + theirs.areas) / (1 + iou))
+        shared[np.ix_(mine.members, theirs.members)] += pixels
     return shared
 
 
