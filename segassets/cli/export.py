@@ -19,7 +19,9 @@ def export(
         None, help="A new folder, or an earlier export of that format, replaced."
     ),
     options: list[str] = typer.Argument(None, metavar="[KEY=VALUE]...", help="Options of the format."),
-    scenes: str | None = typer.Option(None, help="Scene keys, by comma; else every scene that has what the format needs."),
+    scenes: str | None = typer.Option(
+        None, help="Scene keys, by comma; else every scene that has what the format needs."
+    ),
     tag: str | None = typer.Option(None, help="Experiment tag; else SEGASSETS_TAG or main."),
     output_root: str | None = typer.Option(None, help="Where results lie; else SEGASSETS_OUTPUT_ROOT."),
     allow_stale: bool = typer.Option(False, "--allow-stale", help="Also what no longer fits its inputs."),
