@@ -13,7 +13,7 @@ import numpy as np
 
 from segassets.errors import BadInput
 
-_SLICE = 512  # masks parsed at a time: memory stays bounded whatever the table's length
+_SLICE = 128  # masks parsed at a time: their arrays stay in the processor's cache, memory stays bounded
 _SIGNED = np.array([(low & 0x0F) - (low & 0x10) for low in range(64)], np.int64)  # a number's highest group
 _MAX_GROUPS = 7  # 35 bits: more than any picture needs, and far from overflow
 

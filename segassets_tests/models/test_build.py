@@ -92,7 +92,7 @@ def test_checkpoints_load_exactly(layout: str, tmp_path: Path) -> None:
     if layout == "pt":
         torch.save({"model": original.state_dict(), "epoch": 3}, path)
     else:
-        save_file(original.state_dict(), path)
+        save_file({name: value.contiguous() for name, value in original.state_dict().items()}, path)
     loaded = build.build_sam2_network(_from_file(tiny_spec(seed=0), path))
     for name, value in original.state_dict().items():
         assert torch.equal(value, loaded.state_dict()[name]), name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
@@ -95,3 +96,11 @@ def network() -> Any:
     with torch.no_grad():
         built.sam_mask_decoder.pred_obj_score_head.layers[-1].bias.fill_(5.0)
     return built
+
+
+@lru_cache(maxsize=1)
+def quick_network() -> Any:
+    """The same network with the layers that the platform runs on processors."""
+    from segassets.models.sam2.processor_layers import quicken
+
+    return quicken(copy.deepcopy(network()))

@@ -42,7 +42,7 @@ def get_network(spec: ModelSpec, device: str = "auto", precision: str = "fp32") 
 
 
 def build_sam2_network(spec: ModelSpec, device: str = "cpu", overrides: dict[str, Any] | None = None) -> Any:
-    """A `SAM2Base` with the weights of the spec, in eval mode.
+    """A `SAM2Base` with the weights of the spec, in eval mode; on a processor with the layers of `processor_layers`.
 
     Args:
         overrides: arguments of the network to change, as in `network_config`.
@@ -51,6 +51,24 @@ def build_sam2_network(spec: ModelSpec, device: str = "cpu", overrides: dict[str
         MissingInput: the weights are not there.
         BadInput: the checkpoint is of another architecture; names the first parameters that differ.
     """
+    network = _sams_own(spec, device, overrides)
+    if next(network.parameters()).device.type == "cpu":
+        from segassets.models.sam2.processor_layers import quicken
+
+        quicken(network)
+    return network
+
+
+def build_sam2_video_predictor(
+    spec: ModelSpec, device: str = "cpu", overrides: dict[str, Any] | None = None
+) -> Any:
+    """sam2's own `SAM2VideoPredictor` on the same weights, without post-processing unless `overrides` ask for
+    it."""
+    return _sams_own(spec, device, {"_target_": PREDICTOR, "fill_hole_area": 0, **(overrides or {})})
+
+
+def _sams_own(spec: ModelSpec, device: str, overrides: dict[str, Any] | None) -> Any:
+    """The network made of sam2's own classes."""
     import torch
 
     network_arguments = network_config(spec, overrides)
@@ -65,14 +83,6 @@ def build_sam2_network(spec: ModelSpec, device: str = "cpu", overrides: dict[str
     if device == "cpu":
         keep_freed_memory()
     return network.to(device).eval().requires_grad_(False)
-
-
-def build_sam2_video_predictor(
-    spec: ModelSpec, device: str = "cpu", overrides: dict[str, Any] | None = None
-) -> Any:
-    """sam2's own `SAM2VideoPredictor` on the same weights, without post-processing unless `overrides` ask for
-    it."""
-    return build_sam2_network(spec, device, {"_target_": PREDICTOR, "fill_hole_area": 0, **(overrides or {})})
 
 
 def network_config(spec: ModelSpec, overrides: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from PIL import Image
 
 from segassets.errors import BadConfig
 from segassets.models.sam2.memory import ObjectMemory
+from segassets.models.sam2.recall import Recall
 from segassets.models.streaming import StepOutput
 
 _MEAN = (0.485, 0.456, 0.406)
@@ -71,6 +72,7 @@ class Sam2Tracker:
         self._pointer_span = min(num_frames, network.max_obj_ptrs_in_encoder)
         self._mean = torch.tensor(_MEAN, device=self.device).view(1, 3, 1, 1)
         self._std = torch.tensor(_STD, device=self.device).view(1, 3, 1, 1)
+        self._recall = Recall(network.memory_attention)
         self._memory_position: torch.Tensor | None = None
         self._no_prompt: tuple[torch.Tensor, torch.Tensor] | None = None
 
@@ -193,24 +195,14 @@ class Sam2Tracker:
             parts.append(tokens)
             places.append(token_places)
             pointer_tokens = tokens.size(1)
-        fused = self._attend(features, torch.cat(parts, 1), torch.cat(places, 1), pointer_tokens)
+        fused = self._recall(
+            features.levels[-1].transpose(0, 1),
+            features.position.transpose(0, 1),
+            torch.cat(parts, 1),
+            torch.cat(places, 1),
+            pointer_tokens,
+        )
         return fused.transpose(1, 2).reshape(count, network.hidden_dim, *features.sizes[-1])
-
-    def _attend(
-        self, features: FrameFeatures, memory: torch.Tensor, places: torch.Tensor, pointer_tokens: int
-    ) -> torch.Tensor:
-        """sam2's MemoryAttention (B, HW, C), with the first self-attention done once: no object has entered it yet."""
-        attention = self.network.memory_attention
-        tokens, position = features.levels[-1].transpose(0, 1), features.position.transpose(0, 1)
-        if attention.pos_enc_at_input:
-            tokens = tokens + 0.1 * position
-        for layer in attention.layers:
-            tokens = layer._forward_sa(tokens, position)
-            tokens = tokens.expand(len(memory), -1, -1)
-            exempt = pointer_tokens if hasattr(layer.cross_attn_image, "freqs_cis") else 0
-            tokens = layer._forward_ca(tokens, memory, position, places, exempt)
-            tokens = tokens + layer.linear2(layer.activation(layer.linear1(layer.norm3(tokens))))
-        return attention.norm(tokens)
 
     def _spatial_encoding(self, height: int, width: int) -> torch.Tensor:
         """Positional encoding of a mask memory (1, HW, C_mem), the same for every frame and object."""
