@@ -19,13 +19,17 @@ from segassets.storage.store import ArtifactStore
 from segassets.yaml_files import read_yaml
 
 CHAIN = CHAINS["experiment"]
+SEGMENTER, VIS_FIGURES = "vis_checkpoint", "vis_figures.json"
+VIS_SHOWN = ("ap", "ap50", "ap75", "ar10", "recall50", "mean_best_iou")
 _MODULES = 6
 
 
 def entries_of(store: ArtifactStore, names: list[str] | None = None) -> list[ExperimentEntry]:
-    """Every experiment that has a checkpoint, or those of `names` that have one."""
-    trained = store.scenes(CHAIN.checkpoint)
-    return [entry_of(store, name) for name in trained if names is None or name in names]
+    """Every experiment that has a checkpoint, or those of `names` that have one; segmenters among them."""
+    made = [(entry_of, name) for name in store.scenes(CHAIN.checkpoint)] + [
+        (segmenter_entry, name) for name in store.scenes(SEGMENTER)
+    ]
+    return [entry(store, name) for entry, name in made if names is None or name in names]
 
 
 def entry_of(store: ArtifactStore, name: str) -> ExperimentEntry:
@@ -48,6 +52,33 @@ def entry_of(store: ArtifactStore, name: str) -> ExperimentEntry:
         stale=_stale(store, name),
         curves=pq.read_table(folder / CURVES),
         threshold_curve=curve,
+        examples=sorted((folder / EXAMPLES).glob("*.png")),
+    )
+
+
+def segmenter_entry(store: ArtifactStore, name: str) -> ExperimentEntry:
+    """One experiment that trained a segmenter (a network that finds instances by itself), with AP and AR.
+
+    Raises:
+        MissingInput: it has no checkpoint.
+    """
+    folder = store.peek(SEGMENTER, name).path
+    experiment = read_yaml(folder / EXPERIMENT)
+    judged = folder / VIS_FIGURES
+    told = json.loads(judged.read_text("utf-8")) if judged.is_file() else {}
+    trained, start = told.get("trained") or {}, told.get("start") or {}
+    figures = {key: trained[key]["value"] for key in VIS_SHOWN if key in trained}
+    if "ap50" in start:
+        figures["ap50_start"] = start["ap50"]["value"]
+    known = {key: value for key, value in figures.items() if value is not None}
+    on = f"{trained['scenes']} scenes of {trained['dataset']}" if trained else ""
+    return ExperimentEntry(
+        name=name,
+        description=experiment.get("description", ""),
+        choices=choices_of(experiment),
+        figures={**read_record(folder)["figures"], **known},
+        on=on,
+        curves=pq.read_table(folder / CURVES),
         examples=sorted((folder / EXAMPLES).glob("*.png")),
     )
 

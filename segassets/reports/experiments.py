@@ -28,6 +28,11 @@ COLUMNS: dict[str, tuple[str, Any]] = {
     "Dice": ("dice", lambda value: figure(value, 3)),
     "J&F": ("j_and_f", lambda value: figure(value, 3)),
     "MAE": ("mae", lambda value: figure(value, 4)),
+    "AP": ("ap", lambda value: figure(value, 3)),
+    "AP50": ("ap50", lambda value: figure(value, 3)),
+    "AP50 of its start": ("ap50_start", lambda value: figure(value, 3)),
+    "AR10": ("ar10", lambda value: figure(value, 3)),
+    "best IoU of a tube": ("mean_best_iou", lambda value: figure(value, 3)),
     "threshold": ("best_threshold", figure),
     "Dice there": ("best_dice", lambda value: figure(value, 3)),
     "training loss": ("train_loss", lambda value: figure(value, 3)),
@@ -78,16 +83,19 @@ def write_experiments_report(
     Returns:
         {"experiments": count, "rank": place of `about` by IoU or None}.
     """
-    ranked = sorted(entries, key=lambda entry: -entry.figures.get("iou", -1.0))
+    ranked = sorted(
+        entries, key=lambda entry: (-entry.figures.get("iou", -1.0), -entry.figures.get("ap50", -1.0))
+    )
+    columns = columns_of(ranked)
     subject = next((entry for entry in ranked if entry.name == about), None)
     plots = comparison_plots(ranked)
     own = {} if subject is None else subject_plots(subject)
     view = {
         "tag": tag,
         "subject": subject,
-        "columns": list(COLUMNS),
+        "columns": columns,
         "choices": choice_names(ranked),
-        "rows": [table_row(entry, choice_names(ranked)) for entry in ranked],
+        "rows": [table_row(entry, choice_names(ranked), columns) for entry in ranked],
         "plots": plots,
         "own": own,
         "uris": data_uris(_examples(subject), 2_000_000),
@@ -111,25 +119,44 @@ def choice_names(entries: Sequence[ExperimentEntry]) -> list[str]:
     return list(dict.fromkeys(name for entry in entries for name in entry.choices))
 
 
-def table_row(entry: ExperimentEntry, choices: Sequence[str]) -> dict[str, Any]:
+def columns_of(entries: Sequence[ExperimentEntry]) -> list[str]:
+    """Columns of which some experiment has the figure: networks that follow prompts have IoU, segmenters AP."""
+    return [
+        name
+        for name, (figure_of, _) in COLUMNS.items()
+        if any(figure_of in entry.figures for entry in entries)
+    ]
+
+
+def table_row(
+    entry: ExperimentEntry, choices: Sequence[str], columns: Sequence[str] = tuple(COLUMNS)
+) -> dict[str, Any]:
     """One experiment as the table shows it."""
     return {
         "name": entry.name,
         "choices": [entry.choices.get(name, "") for name in choices],
-        "cells": [write(entry.figures.get(name)) for name, write in COLUMNS.values()],
+        "cells": [write(entry.figures.get(name)) for name, write in map(COLUMNS.__getitem__, columns)],
         "on": entry.on,
         "stale": entry.stale,
     }
 
 
 def comparison_plots(entries: Sequence[ExperimentEntry]) -> dict[str, str]:
-    """`quality` (IoU beside start and first mask) and `curves` (validation quality, else loss) as SVG files."""
+    """`quality` (IoU beside start and first mask), `tubes` (AP50 of segmenters beside their start) and `curves`
+    (validation quality, else loss) as SVG files."""
     judged = [
         (entry.name, entry.figures["iou"], _marks(entry.figures))
         for entry in entries
         if "iou" in entry.figures
     ]
     plots = {"quality": bars(judged, label="IoU of every experiment")} if judged else {}
+    segmenters = [
+        (entry.name, entry.figures["ap50"], _start_mark(entry.figures))
+        for entry in entries
+        if "ap50" in entry.figures
+    ]
+    if segmenters:
+        plots["tubes"] = bars(segmenters, label="AP50 of every segmenter")
     known = {entry.name: curves_of(entry.curves) for entry in entries if entry.curves is not None}
     for metric, words in (("val/mean_iou", "IoU in validation"), ("train/loss", "training loss")):
         lines = {name: curves[metric] for name, curves in known.items() if metric in curves}
@@ -152,12 +179,13 @@ def markdown(
 ) -> str:
     """The page as Markdown, with the plots beside it."""
     names = choice_names(entries)
-    head = ["experiment", *names, *COLUMNS, "judged on"]
+    columns = columns_of(entries)
+    head = ["experiment", *names, *columns, "judged on"]
     lines = [f"# {subject.name}" if subject else "# Experiments", ""]
     if subject is not None and subject.description:
         lines += [subject.description, ""]
     lines += ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for row in (table_row(entry, names) for entry in entries):
+    for row in (table_row(entry, names, columns) for entry in entries):
         own = [
             row["name"],
             *row["choices"],
@@ -173,6 +201,10 @@ def markdown(
 def _marks(figures: Mapping[str, float]) -> dict[str, float]:
     names = {"iou_start": "the network it started from", "iou_first_mask": "each object's first mask kept"}
     return {words: figures[name] for name, words in names.items() if name in figures}
+
+
+def _start_mark(figures: Mapping[str, float]) -> dict[str, float]:
+    return {"the network it started from": figures["ap50_start"]} if "ap50_start" in figures else {}
 
 
 def _examples(subject: ExperimentEntry | None) -> dict[str, np.ndarray]:

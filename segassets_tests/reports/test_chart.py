@@ -82,3 +82,20 @@ def test_a_page_of_experiments(tmp_path):
     assert "a\\|b" in markdown and (tmp_path / "quality.svg").is_file()
     rows = json.loads((tmp_path / "experiments.json").read_text())
     assert [row["name"] for row in rows] == ["better", "worse", "unjudged"] and rows[0]["iou"] == 0.6
+
+
+def test_segmenters_stand_in_columns_of_their_own(tmp_path):
+    entries = [
+        ExperimentEntry(
+            "tubes", "", {"data": "rooms"}, {"ap": 0.1, "ap50": 0.3, "ap50_start": 0.2, "ar10": 0.15}
+        ),
+        ExperimentEntry("weak", "", {"data": "rooms"}, {"ap50": 0.05}),
+    ]
+    told = write_experiments_report(entries, tmp_path, about="tubes")
+    text = (tmp_path / "report.md").read_text()
+    assert told["rank"] is None and "| AP50 | AP50 of its start | AR10 |" in text and "IoU" not in text
+    assert text.index("| tubes |") < text.index("| weak |")
+    assert (tmp_path / "tubes.svg").is_file() and not (tmp_path / "quality.svg").exists()
+    both = [*entries, ExperimentEntry("follows", "", {"data": "rooms"}, {"iou": 0.5})]
+    write_experiments_report(both, tmp_path)
+    assert "| IoU | AP | AP50 |" in (tmp_path / "report.md").read_text()
