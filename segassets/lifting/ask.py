@@ -98,7 +98,8 @@ class AskedScene:
         if self.places.space == "picture" and (question.relations or question.places or _degrees(question)):
             notes.append(_PICTURE_NOTE)
         look = _Look(self.stored.embeddings, self.embedder, config) if self.embedder else None
-        ranked, more = rank(question, look if look and look.known else None, self.places, len(rows), config)
+        confidence = np.array([row["confidence"] for row in rows], np.float64)
+        ranked, more = rank(question, look if look and look.known else None, self.places, confidence, config)
         best = max((item.relevancy for item in ranked if item.relevancy is not None), default=1.0)
         if best < IRRELEVANT:
             more.append(f"nothing looks like '{question.thing.look}': the best relevancy is {best:.2f}")

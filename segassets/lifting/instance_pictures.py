@@ -79,17 +79,23 @@ def instances_from_above(
     offset = size_px / 2 - (low + high) / 2 * scale
     canvas = Image.new("RGB", (size_px, size_px), (250, 250, 250))
     pen = ImageDraw.Draw(canvas)
-    radius = _DOT_PX * size_px / 300
-    for row, points, height in sorted(flat, key=lambda item: float(np.median(item[2]))):
-        lit = chosen is None or row["instance_id"] in chosen
+    # what was chosen lies on top
+    order = sorted(flat, key=lambda item: (_is_in(item[0], chosen), float(np.median(item[2]))))
+    for row, points, height in order:
+        lit = chosen is None or _is_in(row, chosen)
         colour = colour_of(row["instance_id"]) if lit else (205, 205, 205)
+        radius = _DOT_PX * size_px / 300 * (2 if lit and chosen is not None else 1)
         for x, y in (points[np.argsort(height)] * scale + offset).tolist():
             pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
     for row, points, _ in flat:
-        if chosen is None or row["instance_id"] in chosen:
+        if chosen is None or _is_in(row, chosen):
             x, y = (points.mean(0) * scale + offset).tolist()
             _write(pen, x, y, str(row["instance_id"]))
     return np.asarray(canvas)
+
+
+def _is_in(row: dict[str, Any], chosen: Sequence[int] | None) -> bool:
+    return chosen is not None and row["instance_id"] in chosen
 
 
 def plan_axes(up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

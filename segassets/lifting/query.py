@@ -6,6 +6,7 @@ The score of an instance is the product of its parts, each in [0, 1]:
 * size and other degrees: the share of the others, weighted by how much they look as asked, that it exceeds;
 * relations: the best, over the other instances, of how well that one fits the words and the relation holds;
 * places: likewise by geometry alone;
+* confidence: the square root of the instance's own, relative to the best;
 * thing: what spans the whole room is floor or wall, and no thing unless the words ask for such.
 """
 
@@ -72,21 +73,24 @@ class _Scores:
 
 
 def rank(
-    question: Question, look: Look | None, places: Places, count: int, config: QueryConfig
+    question: Question, look: Look | None, places: Places, confidence: np.ndarray, config: QueryConfig
 ) -> tuple[list[Ranked], list[str]]:
     """All instances, best first, and notes on what could not be judged.
 
     Args:
         look: relevancy of all instances to words; None where there are no embeddings.
-        places: of the `count` instances.
+        places: of the instances.
+        confidence: (N,) of each that it is a thing at all.
     """
     notes: list[str] = []
+    count = len(confidence)
     scores = _Scores(count, notes)
     if count == 0:
         return [], ["there are no instances in this scene"]
     things = np.where(places.spans_all(), _NO_THING, 1.0)
     if not _STRUCTURE & set(question.thing.look.split()) and (things < 1).any():
         scores.parts["thing"] = things
+    scores.parts["confidence"] = np.sqrt(confidence / max(float(confidence.max()), 1e-12))
     seen = _look_of(question.thing, look, count, config, notes)
     if question.thing.look and look is not None:
         scores.parts["look"] = seen

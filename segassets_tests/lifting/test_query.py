@@ -53,7 +53,7 @@ def look(words: str) -> np.ndarray:
 
 
 def best(question: str, places: Places) -> str:
-    found, _ = rank(parse_question(question), look, places, len(NAMES), QueryConfig())
+    found, _ = rank(parse_question(question), look, places, np.ones(len(NAMES)), QueryConfig())
     assert [item.score for item in found] == sorted((item.score for item in found), reverse=True)
     assert all(0 <= value <= 1 for item in found for value in item.parts.values())
     return NAMES[found[0].position]
@@ -107,26 +107,34 @@ def test_relations_are_one_sided() -> None:
     assert places.floor_gap() is not None and np.argmax(places.floor_gap()) == cup
 
 
+def test_a_doubtful_instance_comes_later() -> None:
+    ball, cup = NAMES.index("ball"), NAMES.index("cup")
+    doubt = np.where(np.arange(len(NAMES)) == ball, 0.1, 0.9)
+    found, _ = rank(parse_question("the red thing"), None, room(), doubt, QueryConfig())
+    assert found[-1].position == ball and found[-1].parts["confidence"] == pytest.approx((0.1 / 0.9) ** 0.5)
+    assert found[0].score == 1.0 and cup in [item.position for item in found[:4]]
+
+
 def test_what_spans_the_room_is_no_thing() -> None:
     clouds = [points(name) for name in NAMES] + [np.mgrid[-3:3:9j, -3:3:9j, 0:1:1j].reshape(3, -1).T]
     places = RoomPlaces([box_around(own, UP) for own in clouds], clouds, [[0]] * 6, [POSE], UP)
     assert places.spans_all().tolist() == [False] * 5 + [True]
-    found, _ = rank(parse_question("the largest thing"), None, places, 6, QueryConfig())
+    found, _ = rank(parse_question("the largest thing"), None, places, np.ones(6), QueryConfig())
     assert found[0].position == 0
-    found, _ = rank(parse_question("the largest floor"), None, places, 6, QueryConfig())
+    found, _ = rank(parse_question("the largest floor"), None, places, np.ones(6), QueryConfig())
     assert found[0].position == 5
 
 
 def test_things_never_seen_together_in_a_picture() -> None:
     places = PicturePlaces([{0: [0, 0, 10, 10]}, {1: [30, 0, 10, 10]}], [(50, 50), (50, 50)], [0, 1])
     assert holds("left_of", 0, 1, places, QueryConfig()) == 0
-    found, notes = rank(parse_question("the red thing on the floor"), None, places, 2, QueryConfig())
+    found, notes = rank(parse_question("the red thing on the floor"), None, places, np.ones(2), QueryConfig())
     assert (
         len(found) == 2
         and any("embeddings" in note for note in notes)
         and any("on floor" in note for note in notes)
     )
-    assert rank(parse_question("a cup"), None, places, 0, QueryConfig())[0] == []
+    assert rank(parse_question("a cup"), None, places, np.ones(0), QueryConfig())[0] == []
 
 
 def test_relevancy_is_the_smallest_softmax() -> None:
