@@ -121,18 +121,21 @@ def draw_shapes(seed: int, size_hw: tuple[int, int]) -> tuple[np.ndarray, list[l
 
 
 def add_tiny_model(deployment: Deployment) -> dict[str, str]:
-    """Adds a network of random values as model `tiny`; the environment under which it proposes and is quick."""
+    """Adds random networks, `tiny` and `tiny-depth`; the environment under which they propose and are quick."""
     import yaml
 
     from segassets.models.sam2.tiny import tiny_spec
 
     spec = tiny_spec().model_dump(mode="json") | {"name": "tiny"}
     embedding = tiny_embedding_spec().model_dump(mode="json", exclude_none=True)
-    for name, written in (("tiny", spec), ("tiny-clip", embedding)):
+    depth = {"name": "tiny-depth", "family": "depth", "description": "", "licence": "", "image_size": 64}
+    depth |= {"source": {"kind": "random", "seed": 0}, "depth": {"network": "nano", "kind": "metric"}}
+    for name, written in (("tiny", spec), ("tiny-clip", embedding), ("tiny-depth", depth)):
         (deployment.folder / "configs" / "models" / f"{name}.yaml").write_text(yaml.safe_dump(written))
     return {
         "SEGASSETS_MODEL": "tiny",
         "SEGASSETS_EMBEDDING_MODEL": "tiny-clip",
+        "SEGASSETS_DEPTH_MODEL": "tiny-depth",
         "SEGASSETS_DEVICE": "cpu",
         "SEGASSETS_LEVELS": "2",
         "SEGASSETS_KEYFRAME_STRIDE": "1",

@@ -66,7 +66,9 @@ def depth_maps(work: SceneWork, config: DepthMapsConfig) -> Made:
         work.scene.root,
         work.out,
         config,
-        progress=work.progress,
+        work.depth_estimator if work.provenance.model else None,
+        config.fov_deg,
+        work.progress,
     )
     return Made(
         numbers={

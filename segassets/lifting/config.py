@@ -111,7 +111,7 @@ class RenderingConfig(StrictModel):
     )
     opacity: float = Field(0.95, gt=0, lt=1, description="Opacity that untrained Gaussians are shown with.")
     size_factor: float = Field(
-        0.5, gt=0, le=4, description="Size that untrained Gaussians are shown with, as a share of their own."
+        0.6, gt=0, le=4, description="Size that untrained Gaussians are shown with, as a share of their own."
     )
 
     @model_validator(mode="after")

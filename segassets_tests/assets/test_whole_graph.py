@@ -43,7 +43,7 @@ def test_the_whole_graph_in_one_run_of_two_scenes(deployment, tiny_model, monkey
             origin = store.open(asset.name, keys[0]).provenance  # open: every input still fits
             read = asset.reads_there(asset.defaults(load_settings()), lambda name: store.has(name, keys[0]))
             assert set(origin.inputs) == (set(read) or {"footage"})
-            assert bool(origin.model.get("sha256")) == (asset.gpu is not None and asset.model_of == "model")
+            assert bool(origin.model.get("sha256")) == (asset.gpu is not None)
         judged = {
             item.check_name: item
             for item in result.get_asset_check_evaluations()
@@ -56,6 +56,9 @@ def test_the_whole_graph_in_one_run_of_two_scenes(deployment, tiny_model, monkey
         assert {"num_tracks", "num_masks", "mean_area", "seconds", "peak_cpu_mb", "preview"} <= set(metadata)
         assert metadata["provenance"].value["model"]["name"] == "tiny"
         assert metadata["provenance"].value["config"]["prompt"] == "mask"
+    depth = json.loads((store.peek("depth_maps", keys[0]).path / "depth.json").read_text())
+    assert depth == {"source": "tiny-depth", "frames": 2, "excluded": {}}
+    assert json.loads((store.peek("novel_views", keys[0]).path / "views.json").read_text())["unit"] == "m"
     page = store.peek("scene_report", keys[0]).path
     assert (page / "report.html").is_file() and (page / "report.md").is_file()
     assert json.loads((page / "run.json").read_text())["seconds"] > 0
