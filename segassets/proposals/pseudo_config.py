@@ -63,9 +63,7 @@ class VideocutlerConfig(StrictModel):
 
     root: str = Field("", description="Folder of CutLER's code; $VARIABLES are expanded.")
     python: str = Field("", description="The Python interpreter of its environment.")
-    script: str = Field(
-        "videocutler/demo_video/demo.py", description="Its program, relative to root."
-    )
+    script: str = Field("videocutler/demo_video/demo.py", description="Its program, relative to root.")
     config_file: str = Field(
         "videocutler/configs/imagenet_video/video_mask2former_R50_cls_agnostic.yaml",
         description="Its configuration, relative to root.",
