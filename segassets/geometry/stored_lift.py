@@ -12,6 +12,8 @@ from typing import Any
 
 from segassets.errors import BadInput, MissingInput
 from segassets.geometry.points import PointCloud, load_points
+from segassets.masks.schemas import LIFTED_MASKS
+from segassets.masks.table import read_table
 
 LIFT_FILE = "lift.json"
 LIFTED_FILE = "lifted_masks.parquet"
@@ -44,6 +46,14 @@ def load_record(folder: Path) -> dict[str, Any]:
             f"{folder / LIFT_FILE}: expected the record of a lifted scene, found {error}"
         ) from error
     return dict(found)
+
+
+def object_of_masks(folder: Path) -> dict[int, int]:
+    """mask_id -> its object: its track where masks have tracks and frames share a world, else the mask itself."""
+    world = load_record(folder)["space"] == "world"
+    table = read_table(folder / LIFTED_FILE, LIFTED_MASKS)
+    pairs = zip(table.column("mask_id").to_pylist(), table.column("track_id").to_pylist(), strict=True)
+    return {mask: track if world and track else mask for mask, track in pairs}
 
 
 def load_cloud(folder: Path, frame: int | None = None) -> PointCloud:

@@ -1,4 +1,4 @@
-"""Small pictures of a lifted scene from beside one of its frames: its points, their masks, its Gaussians."""
+"""Small pictures of a lifted scene from beside one of its frames: its points, their objects, its Gaussians."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from segassets.geometry.stored_lift import (
     lifted_frames,
     load_cloud,
     load_record,
+    object_of_masks,
 )
 from segassets.lifting.splat import render
 from segassets.lifting.views import beside, fitted
@@ -46,16 +47,17 @@ class _View:
 
 
 def look_at_points(frames: pa.Table, lift: Path) -> list[tuple[str, np.ndarray]]:
-    """(label, picture) of the points in their colours and in the colours of their masks; empty without points."""
+    """(label, picture) of the points in their colours and in the colours of their objects; empty without points."""
     lifted = lifted_frames(lift)
     if not lifted:
         return []
     view = _View(frames, lift, lifted)
-    names, place = np.unique(view.cloud.mask_id, return_inverse=True)
-    colours = np.array([colour_of(int(name)) if name else _NO_MASK for name in names], np.uint8)
+    object_of = object_of_masks(lift)
+    masks, place = np.unique(view.cloud.mask_id, return_inverse=True)
+    colours = np.array([colour_of(object_of[int(mask)]) if mask else _NO_MASK for mask in masks], np.uint8)
     return [
         (f"points beside frame {view.frame}", draw_points(view.cloud, view.pinhole, view.pose)),
-        ("their masks", draw_points(replace(view.cloud, rgb=colours[place]), view.pinhole, view.pose)),
+        ("their objects", draw_points(replace(view.cloud, rgb=colours[place]), view.pinhole, view.pose)),
     ]
 
 

@@ -23,6 +23,7 @@ from segassets.geometry.stored_lift import (
     lifted_frames,
     load_cloud,
     load_record,
+    object_of_masks,
     points_path,
 )
 from segassets.lifting.config import LiftConfig
@@ -43,10 +44,7 @@ def write_scene_gaussians(lift: Path, out: Path, config: LiftConfig) -> tuple[Ga
     record = load_record(lift)
     table = read_table(lift / LIFTED_FILE, LIFTED_MASKS)
     world = record["space"] == "world"
-    object_of = {
-        row["mask_id"]: row["track_id"] if world and row["track_id"] else row["mask_id"]
-        for row in table.to_pylist()
-    }
+    object_of = object_of_masks(lift)
     frames = lifted_frames(lift)
     if world:
         clouds = [load_cloud(lift)] if frames else []
