@@ -94,6 +94,15 @@ stability_score crop_box point_coords counts size [2311] [061] values SA-V train
 Set2_finetune.yaml --use-cluster .. 347 207 TorchTrainMixedDataset batch_sizes dataset_prob RandomUniformSampler
 num_frames max_num_objects reverse_time_prob SA1BRawDataset VOSDataset pin_memory tensorboard --bind_all --logdir
 """,
+    "2D-to-3D Lifting": """
+generate_coco_masks.py lift_2d_to_3d.py optimize_embeddings.py prepare_rendering.py langsplat_integration.py
+validate_and_visualize.py requirements.txt wget unzip val2017 instances_val2017.json dpt_large quota psutil nvidia-smi
+coco_processed.pkl image_id mask_path category_ids height width masks_<image_id>.npy 3d_processed.pkl points_3d
+gaussians position covariance category_id clip_embeddings optimized_gaussians.pkl optimized_embeddings.pkl embedding
+rendering_ready.pkl opacity color scale rotation multi_res res_128 res_256 res_512 multi_res_data
+langsplat_<image_id>.pkl mean langsplat_all.pkl pickle.load MiDaS CLIP MLP cross-attention 128 256 512 VOC Cityscapes
+JPEGImages voc2012.xml ElementTree ImageDraw coco_data
+""",
 }
 NEEDED = [(system, name) for system, names in SYSTEMS.items() for name in names.split()]
 

@@ -11,6 +11,7 @@ from segassets.assets.embeddings import mask_embeddings
 from segassets.assets.experiment_reports import experiment_report
 from segassets.assets.frames import frames
 from segassets.assets.instances import scene_instances
+from segassets.assets.language import langsplat_export, language_codec
 from segassets.assets.pseudo_masks import pseudo_masks
 from segassets.assets.pseudo_tubes import pseudo_tubes
 from segassets.assets.quality import QUALITY_CHECKS
@@ -40,7 +41,8 @@ SCENE_ASSETS = (
 TRAINING_ASSETS = (training_clips, sam2_scene_checkpoint, sam2_evaluation, threshold_search)
 EXPERIMENT_ASSETS = (sam2_checkpoint, sam2_checkpoint_evaluation, sam2_threshold_search, experiment_report)
 PSEUDO_ASSETS = (pseudo_masks, pseudo_tubes, vis_evaluation)
-ASKED_ASSETS = (*TRAINING_ASSETS, *PSEUDO_ASSETS, *EXPERIMENT_ASSETS)
+LANGUAGE_ASSETS = (language_codec, langsplat_export)
+ASKED_ASSETS = (*LANGUAGE_ASSETS, *TRAINING_ASSETS, *PSEUDO_ASSETS, *EXPERIMENT_ASSETS)
 
 TRACK_SCENES = Use(
     "track_scenes",
@@ -88,6 +90,11 @@ ASKED_USES = (
         "Masks nobody drew, linked through time to tubes that a segmenter can learn from.",
         tuple(asset.name for asset in PSEUDO_ASSETS[:2]),
     ),
+    Use(
+        "export_language",
+        "Embeddings of lifted scenes compressed, and the scenes as LangSplat trains on them.",
+        tuple(asset.name for asset in LANGUAGE_ASSETS),
+    ),
     RUN_EXPERIMENTS,
     Use(
         "evaluate_experiments",
@@ -100,6 +107,7 @@ __all__ = [
     "ASKED_ASSETS",
     "ASKED_USES",
     "EXPERIMENT_ASSETS",
+    "LANGUAGE_ASSETS",
     "LIFTING_ASSETS",
     "PSEUDO_ASSETS",
     "QUALITY_CHECKS",

@@ -13,6 +13,8 @@ from pydantic import Field
 from segassets.datasets.config import parse_frames
 from segassets.datasets.selection import SceneSelection, listed
 from segassets.errors import BadConfig
+from segassets.exports.langsplat_config import LangsplatConfig
+from segassets.learning.codec_config import CodecConfig
 from segassets.lifting.config import DepthConfig, LiftConfig, RenderingConfig
 from segassets.lifting.embeddings_config import EmbeddingsConfig
 from segassets.lifting.instances_config import InstancesConfig
@@ -101,6 +103,10 @@ class Settings(StrictModel):
     lift: LiftConfig = Field(LiftConfig(), description="How depth becomes points and Gaussians.")
     rendering: RenderingConfig = Field(RenderingConfig(), description="Render sets and new views.")
     query: QueryConfig = Field(QueryConfig(), description="How questions about a scene are answered.")
+    codec: CodecConfig = Field(CodecConfig(), description="How a scene's embeddings are compressed.")
+    langsplat: LangsplatConfig = Field(
+        LangsplatConfig(), description="What of a scene is written for LangSplat."
+    )
     comparison: ComparisonConfig = Field(ComparisonConfig(), description="Comparison renders.")
     report: ReportConfig = Field(ReportConfig(), description="Scene reports.")
     stages: StageToggles = Field(StageToggles(), description="Which assets this run makes.")
