@@ -20,6 +20,7 @@ from segassets.errors import BadInput
 from segassets.learning.codec_config import CodecConfig
 from segassets.learning.codec_figures import codec_figures
 from segassets.learning.codec_network import LANGSPLAT_INPUT, ContextCodec, LangSplatCodec
+from segassets.learning.denormals import no_denormals
 
 _TEMPERATURE = 0.07
 _LEARN_ON = 4  # learning from all masks takes a share of the steps of learning from some
@@ -84,7 +85,7 @@ def encode_masks(
     judged = np.ones(len(masks), bool) if kept_back is None else kept_back
     figures: dict[str, Any] = {"held_out": kept_back is not None}
     results: dict[str, tuple[np.ndarray, dict[str, np.ndarray]]] = {}
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), no_denormals():
         for number, kind in enumerate((_Context, _LangSplat)):
             progress(number, 2, f"codec to {kind.dim_of(config)} numbers")
             codec = kind(training, config)
@@ -135,28 +136,42 @@ class _Codec:
         raise NotImplementedError
 
     def fit(self, masks: Masks, steps: int) -> None:
-        """Learn from masks."""
+        """Learn from masks; where that kept less of them than there was before, nothing is learned."""
         config = self.config
+        start = {name: value.clone() for name, value in self.network.state_dict().items()}
+        lost = self._lost(masks)
         optimizer = torch.optim.Adam(self.network.parameters(), lr=config.learning_rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
         batches = _batches(masks, config)
         for _ in range(steps):
-            loss = self._loss(*self.forward(next(batches)))
+            loss = self._loss(*self.forward(next(batches)), config.contrast_weight)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
             optimizer.step()
             schedule.step()
+        if not self._lost(masks) < lost:
+            self.network.load_state_dict(start)
 
-    def _loss(self, embeddings: torch.Tensor, codes: torch.Tensor, decoded: torch.Tensor) -> torch.Tensor:
+    @torch.no_grad()
+    def _lost(self, masks: Masks) -> float:
+        """Mean loss of what is to be kept, over all masks."""
+        parts = list(_whole_pictures(masks, np.unique(masks.frame), self.config.masks_per_step))
+        losses = [float(self._loss(*self.forward(masks.take(rows)), 0.0)) * len(rows) for rows in parts]
+        return sum(losses) / len(masks)
+
+    def _loss(
+        self, embeddings: torch.Tensor, codes: torch.Tensor, decoded: torch.Tensor, contrast_weight: float
+    ) -> torch.Tensor:
         loss = (1 - (embeddings * decoded).sum(-1)).mean()
         if len(embeddings) > 1:
             same = embeddings @ embeddings.T
             loss = loss + self.config.similarity_weight * F.mse_loss(codes @ codes.T, same)
+        if len(embeddings) > 1 and contrast_weight:
             # masks that look the same are no strangers to be told apart
             strangers = (same < 0.99) | torch.eye(len(same), dtype=torch.bool)
             logits = (decoded @ embeddings.T / _TEMPERATURE).masked_fill(~strangers, -1e4)
-            loss = loss + self.config.contrast_weight * F.cross_entropy(logits, torch.arange(len(same)))
+            loss = loss + contrast_weight * F.cross_entropy(logits, torch.arange(len(same)))
         return loss
 
 

@@ -18,7 +18,7 @@ class CodecConfig(StrictModel):
         1.0, ge=0, description="Weight of the differences between similarities of codes and of embeddings."
     )
     contrast_weight: float = Field(
-        0.1, ge=0, description="Weight of telling each mask's reconstruction from the other masks (InfoNCE)."
+        0.02, ge=0, description="Weight of telling each mask's reconstruction from the other masks (InfoNCE)."
     )
     masks_per_step: int = Field(64, ge=2, description="Masks in a step, whole pictures at a time.")
     held_out: float = Field(

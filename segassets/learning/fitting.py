@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
 
+from segassets.learning.denormals import no_denormals
 from segassets.learning.devices import Device
 from segassets.learning.experiment import Experiment
 from segassets.learning.keeper import Keeper
@@ -36,7 +36,7 @@ def fit(
         BadInput: out of memory, or a loss that is not a number. OutOfSpace: the disk is full.
     """
     config = experiment.trainer
-    with _quiet(), _signals_restored(), _no_denormals(device), disk_errors(folder):
+    with _quiet(), _signals_restored(), no_denormals(device.accelerator == "cpu"), disk_errors(folder):
         trainer = pl.Trainer(
             accelerator=device.accelerator,
             devices=config.devices if device.world_size > 1 else 1,
@@ -73,17 +73,6 @@ def _environment(device: Device) -> list[Any]:
     from lightning.pytorch.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 
     return [TorchElasticEnvironment() if device.world_size > 1 else LightningEnvironment()]
-
-
-@contextmanager
-def _no_denormals(device: Device) -> Iterator[None]:
-    """On a CPU, tiny values become zero: a training from random values is ten times slower otherwise."""
-    on = device.accelerator == "cpu" and torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        if on:
-            torch.set_flush_denormal(False)
 
 
 @contextmanager
