@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from segassets.strict import StrictModel
 
@@ -23,7 +21,14 @@ class LangsplatConfig(StrictModel):
     points: int = Field(
         100_000, ge=1, description="Points of the COLMAP model at most, evenly taken from the Gaussians."
     )
-    feature_levels: list[Literal[1, 2, 3]] = Field(
+    feature_levels: list[int] = Field(
         [1, 2, 3],
         description="Levels (1 small, 2 medium, 3 large) a checkpoint with features is written for.",
     )
+
+    @field_validator("feature_levels")
+    @classmethod
+    def _known(cls, value: list[int]) -> list[int]:
+        if not set(value) <= {1, 2, 3} or len(set(value)) < len(value):
+            raise ValueError(f"expected some of 1, 2 and 3, each once, found {value}")
+        return value

@@ -1,6 +1,6 @@
 """What `language_codec` stores: codes in the order of the embeddings, both codecs' weights, the figures.
 
-codes.npy  codes_dim3.npy  codec.safetensors  langsplat_autoencoder.safetensors  codec.json
+codes.npy  codes_dim3.npy  context_codec.safetensors  langsplat_autoencoder.safetensors  codec.json
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from segassets.learning.codec_config import CodecConfig
 from segassets.storage import atomic
 
 CODES, CODES_DIM3 = "codes.npy", "codes_dim3.npy"
-CODEC, AUTOENCODER = "codec.safetensors", "langsplat_autoencoder.safetensors"
+CODEC, AUTOENCODER = "context_codec.safetensors", "langsplat_autoencoder.safetensors"
 RECORD = "codec.json"
 
 

@@ -110,6 +110,15 @@ ASKED = {
         "scene",
     ),
     "threshold_search": ({"sam2_evaluation"}, "training", 60, None, set(), "scene"),
+    "language_codec": ({"frames", "mask_embeddings"}, "lifting", 64, None, {"codes"}, "scene"),
+    "langsplat_export": (
+        {"frames", "mask_embeddings", "language_codec", "depth_lifts", "gaussians"},
+        "lifting",
+        68,
+        None,
+        {"features_fit"},
+        "scene",
+    ),
     "pseudo_masks": (
         {"frames"},
         "pseudo_tubes",
@@ -226,6 +235,7 @@ def test_a_job_for_each_use_and_all_automation_starts_stopped(defs):
     assert set(jobs) == by_night | {
         "train_scenes",
         "make_pseudo_tubes",
+        "export_language",
         "run_experiments",
         "evaluate_experiments",
     }
