@@ -22,7 +22,6 @@ from segassets.lifting.stored_instances import StoredInstances
 if TYPE_CHECKING:
     from segassets.models.protocols import Embedder
 
-IRRELEVANT = 0.4  # LangSplat's: below, a picture does not show what was asked for
 _PICTURE_NOTE = "the instances share no space: places are judged in the pictures, in shares of their size"
 
 
@@ -101,7 +100,7 @@ class AskedScene:
         confidence = np.array([row["confidence"] for row in rows], np.float64)
         ranked, more = rank(question, look if look and look.known else None, self.places, confidence, config)
         best = max((item.relevancy for item in ranked if item.relevancy is not None), default=1.0)
-        if best < IRRELEVANT:
+        if best < config.relevant:
             more.append(f"nothing looks like '{question.thing.look}': the best relevancy is {best:.2f}")
         shown = ranked[: config.top]
         ids = [row["instance_id"] for row in rows]

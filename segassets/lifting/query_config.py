@@ -24,4 +24,10 @@ class QueryConfig(StrictModel):
         min_length=1,
         description="Phrases that a look must beat to be relevant.",
     )
+    relevant: float = Field(
+        0.15,
+        ge=0,
+        le=1,
+        description="Relevancy below which an answer says that nothing looks so; LangSplat takes .4 for CLIP.",
+    )
     near_m: float = Field(0.5, gt=0, description="Gap at which `near` has fallen to 1/e, in metres.")
