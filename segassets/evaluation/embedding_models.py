@@ -18,6 +18,7 @@ import numpy as np
 from segassets.datasets.config import load_dataset
 from segassets.datasets.load import dataset_keys, open_scene_of
 from segassets.datasets.rooms.textures import COLOURS, PATTERNS
+from segassets.datasets.scene import OBJECT_LEVEL
 from segassets.errors import BadInput
 from segassets.evaluation.models import MIN_AREA_FRACTION
 from segassets.evaluation.scenes import open_true_scenes
@@ -108,7 +109,7 @@ def instances_of(dataset: str, key: str) -> list[Instance]:
     for scene in open_true_scenes(dataset, [key]):
         rows: dict[int, list[dict[str, Any]]] = defaultdict(list)
         for row in scene.truth.to_pylist():
-            if row["track_id"] and str(row["track_id"]) in captions and row["level"] <= 0:
+            if row["track_id"] and str(row["track_id"]) in captions and row["level"] <= OBJECT_LEVEL:
                 rows[row["frame"]].append(row)
         with scene.source as source:
             for frame, rgb in source.iterate(sorted(rows)):
