@@ -29,6 +29,7 @@ MEASURED_BY = {
     "clip_loading": "clip_loading",
     "vis_ap": "vis_ap",
     "maskcut_eigen": "maskcut",
+    "seqformer_memory": "seqformer_memory",
     "png_conversion": "png_conversion",
     "lift": "lift",
     "fusion_linear": "fusion_linear",

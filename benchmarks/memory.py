@@ -15,23 +15,24 @@ from benchmarks.measure import Figure, in_child
 SHORT, LONG, OBJECTS = 200, 2000, 4
 
 
-def _resident() -> int:
+def resident() -> int:
+    """Bytes of memory this process holds now."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize()
 
 
-class _Peak:
+class Peak:
     """Largest resident size while the block runs, sampled every 10 ms."""
 
-    def __enter__(self) -> _Peak:
-        self.value, self._going = _resident(), True
+    def __enter__(self) -> Peak:
+        self.value, self._going = resident(), True
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
         return self
 
     def _watch(self) -> None:
         while self._going:
-            self.value = max(self.value, _resident())
+            self.value = max(self.value, resident())
             time.sleep(0.01)
 
     def __exit__(self, *error: object) -> None:
@@ -51,8 +52,8 @@ def measure(frames: int) -> dict[str, int]:
         warm = make_footage(root / "warm", 3, OBJECTS)
         track_ours(network, root / "warm", 3, warm, root / "scratch")
         masks = make_footage(root / "frames", frames, OBJECTS)
-        baseline = _resident()
-        with _Peak() as peak:
+        baseline = resident()
+        with Peak() as peak:
             track_ours(network, root / "frames", frames, masks, root / "scratch")
     return {"growth": peak.value - baseline, "peak": peak.value}
 

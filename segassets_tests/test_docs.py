@@ -333,11 +333,12 @@ _OTHER_NAMES = {
 
 def test_examples_of_training_are_valid() -> None:
     page = (DOCS / "training.md").read_text("utf-8")
-    experiment, labels = (
+    experiment, labels, segmenter = (
         parse_yaml(text, "training.md") for text in re.findall(r"```yaml\n(.*?)```", page, re.S)
     )
     parse(Experiment, experiment, "training.md")
     parse(LabelTable, labels, "training.md")
+    assert parse(Experiment, segmenter, "training.md").finds_instances
     presets = [row for row in rows(page) if row[0].strip("`") in LOSS_PRESETS]
     assert {row[0].strip("`"): tuple(map(float, row[1:4])) for row in presets} == {
         name: (values["mask"], values["dice"], values["iou"]) for name, values in LOSS_PRESETS.items()

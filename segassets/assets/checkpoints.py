@@ -52,9 +52,15 @@ class SceneTraining(StrictModel):
 
 def settle_experiment(key: str, choice: ExperimentChoice) -> Experiment:
     """The experiment of a partition, as its file says now."""
+    from segassets.errors import BadConfig
     from segassets.learning.experiment import load_experiment
 
-    return load_experiment(key, choice.overrides)
+    experiment = load_experiment(key, choice.overrides)
+    if experiment.finds_instances:
+        raise BadConfig(
+            f"experiment {key!r}: recipe {experiment.recipe} trains a segmenter; that is the asset vis_checkpoint"
+        )
+    return experiment
 
 
 def settle_scene(key: str, choice: SceneTraining) -> Experiment:

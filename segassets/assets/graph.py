@@ -20,6 +20,7 @@ from segassets.assets.reports import scene_report, track_comparison
 from segassets.assets.thresholds import sam2_threshold_search, threshold_search
 from segassets.assets.tracks import sam2_tracks
 from segassets.assets.training_clips import training_clips
+from segassets.assets.vis_checkpoints import vis_checkpoint, vis_scene_checkpoint
 from segassets.assets.vis_evaluation import vis_evaluation
 from segassets.orchestration.automation import Use
 
@@ -40,9 +41,12 @@ SCENE_ASSETS = (
 # Made when they are asked for, never by night: trainings and what follows from them.
 TRAINING_ASSETS = (training_clips, sam2_scene_checkpoint, sam2_evaluation, threshold_search)
 EXPERIMENT_ASSETS = (sam2_checkpoint, sam2_checkpoint_evaluation, sam2_threshold_search, experiment_report)
-PSEUDO_ASSETS = (pseudo_masks, pseudo_tubes, vis_evaluation)
+PSEUDO_ASSETS = (pseudo_masks, pseudo_tubes, vis_scene_checkpoint, vis_evaluation)
 LANGUAGE_ASSETS = (language_codec, langsplat_export)
-ASKED_ASSETS = (*LANGUAGE_ASSETS, *TRAINING_ASSETS, *PSEUDO_ASSETS, *EXPERIMENT_ASSETS)
+SEGMENTER_ASSETS = (vis_checkpoint,)
+ASKED_ASSETS = (
+    *LANGUAGE_ASSETS, *TRAINING_ASSETS, *PSEUDO_ASSETS, *EXPERIMENT_ASSETS, *SEGMENTER_ASSETS,
+)  # fmt: skip
 
 TRACK_SCENES = Use(
     "track_scenes",
@@ -83,12 +87,18 @@ RUN_EXPERIMENTS = Use(
     "Train, evaluate, find the threshold of and report on files of configs/experiments/.",
     tuple(asset.name for asset in EXPERIMENT_ASSETS),
 )
+TRAIN_SEGMENTERS = Use(
+    "train_segmenters",
+    "Train files of configs/experiments/ whose recipe is vis or vis_from_rooms.",
+    tuple(asset.name for asset in SEGMENTER_ASSETS),
+)
 ASKED_USES = (
     TRAIN_SCENES,
+    TRAIN_SEGMENTERS,
     Use(
         "make_pseudo_tubes",
-        "Masks nobody drew, linked through time to tubes that a segmenter can learn from.",
-        tuple(asset.name for asset in PSEUDO_ASSETS[:2]),
+        "Masks nobody drew, linked through time to tubes, and a segmenter that learns from them.",
+        tuple(asset.name for asset in PSEUDO_ASSETS[:3]),
     ),
     Use(
         "export_language",
@@ -113,8 +123,10 @@ __all__ = [
     "QUALITY_CHECKS",
     "RUN_EXPERIMENTS",
     "SCENE_ASSETS",
+    "SEGMENTER_ASSETS",
     "TRACK_SCENES",
     "TRAINING_ASSETS",
     "TRAIN_SCENES",
+    "TRAIN_SEGMENTERS",
     "USES",
 ]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from segassets.evaluation.vis_scenes import VisVideo
 
 METRICS_FILE, FIGURES_FILE = "metrics.parquet", "vis_evaluation.json"
-JUDGED = ("pseudo_tubes", "sam2_tracks")
+JUDGED = ("pseudo_tubes", "sam2_tracks", "vis_scene_checkpoint")
 SHOWN = ("ap", "ap50", "ap75", "ar10", "recall50", "mean_best_iou")
 
 
@@ -56,7 +56,7 @@ def _figures_sound(work: SceneWork) -> Figures:
 
 
 @scene_asset(
-    inputs=("frames", "coco_masks", "pseudo_tubes", "sam2_tracks"),
+    inputs=("frames", "coco_masks", "pseudo_tubes", "sam2_tracks", "vis_scene_checkpoint"),
     config=VisJudging,
     reads_of=lambda config: ("frames", "coco_masks", *config.predictions),
     group="pseudo_tubes",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from segassets.cli.train import DRY, FORCE, JSON, ROOT, TAG
+from segassets.cli.train import DRY, FORCE, JSON, ROOT, TAG, segmenters
 
 if TYPE_CHECKING:
     from segassets.cli.asked_run import Asked
@@ -64,6 +64,9 @@ def evaluate(
 
     settings = load_settings(options={"tag": tag, "output_root": output_root})
     asked = _asked(words or [], filter, settings)
+    if asked is not None and asked.kind == "experiment" and segmenters(asked.keys):
+        _evaluate_segmenters(settings, asked, dataset or [], scenes, device, start, as_json)
+        return
     if asked is None:
         code = _evaluate_models(words, filter, dataset or [], scenes, out, device, as_json)
     else:
@@ -73,6 +76,49 @@ def evaluate(
         code = _evaluate_assets(settings, asked, values, force, dry_run, as_json)
     if code:
         raise typer.Exit(code)
+
+
+def _evaluate_segmenters(
+    settings: Settings, asked: Asked, datasets: list[str], scenes: int | None, device: str | None, start: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """AP and AR of trained segmenters: those judged when they were trained, or on other datasets."""
+    import json
+
+    from segassets.assets.vis_checkpoints import FIGURES_FILE
+    from segassets.cli.show import print_json, print_table
+    from segassets.evaluation.segmenter import FIGURES, evaluate_segmenter
+    from segassets.learning.experiment import load_experiment
+    from segassets.models.registry import load_spec, read_spec
+    from segassets.storage.store import ArtifactStore
+
+    store, told = ArtifactStore(settings.root, settings.tag), []
+    for key in asked.keys:
+        folder = store.open("vis_checkpoint", key).path
+        if not datasets:
+            stored = json.loads((folder / FIGURES_FILE).read_text("utf-8"))
+            told += [{"experiment": key, "network": what, **found} for what, found in stored.items()]
+        for name in datasets:
+            specs = {"trained": read_spec(folder / "model.yaml")}
+            if start:
+                specs["start"] = load_spec(load_experiment(key, asked.overrides).model, store)
+            for what, spec in specs.items():
+                found = evaluate_segmenter(spec, name, device=device, max_scenes=scenes)
+                told.append({"experiment": key, "network": what, **found})
+    if as_json:
+        print_json(told)
+        return
+    rows = [
+        (
+            row["experiment"],
+            row["network"],
+            row["dataset"],
+            row["objects"],
+            *(row[f]["value"] for f in FIGURES),
+        )
+        for row in told
+    ]
+    print_table(("experiment", "network", "dataset", "objects", *FIGURES), rows)
 
 
 def thresholds(

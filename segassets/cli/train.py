@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -35,7 +36,8 @@ def train(
 ) -> None:
     """Train experiments (files of configs/experiments/), or adapt a network to one scene.
 
-    The training is the asset sam2_checkpoint (of a scene: sam2_scene_checkpoint), so it is seen in the Dagster UI with
+    The training is the asset sam2_checkpoint (of a scene sam2_scene_checkpoint, of recipe vis vis_checkpoint), so it is
+    seen in the Dagster UI with
     its curves. Stop it with Ctrl-C, or kill it: the same command goes on from its last checkpoint. What is trained and
     still fits its file, data and start weights is not trained again.
 
@@ -77,9 +79,13 @@ def train(
 
 
 def _experiment_graph(asked: Asked) -> Graph:
-    from segassets.assets.graph import EXPERIMENT_ASSETS, RUN_EXPERIMENTS
+    from segassets.assets.graph import EXPERIMENT_ASSETS, RUN_EXPERIMENTS, SEGMENTER_ASSETS, TRAIN_SEGMENTERS
     from segassets.cli.execution import Graph
 
+    if segmenters(asked.keys):
+        return Graph(
+            TRAIN_SEGMENTERS.name, SEGMENTER_ASSETS, {"vis_checkpoint": {"overrides": asked.overrides}}
+        )
     return Graph(
         RUN_EXPERIMENTS.name, EXPERIMENT_ASSETS[:1], {"sam2_checkpoint": {"overrides": asked.overrides}}
     )
@@ -103,15 +109,41 @@ def _scene_graph(asked: Asked, masks: str) -> Graph:
     return Graph(TRAIN_SCENES.name, (*footage, *TRAINING_ASSETS[:2]), values, stored)
 
 
+def segmenters(keys: Sequence[str]) -> bool:
+    """Whether these experiments train segmenters.
+
+    Raises:
+        BadConfig: some do, and others train networks that follow prompts.
+    """
+    from segassets.errors import BadConfig
+    from segassets.learning.experiment import load_experiment
+
+    found = {key: load_experiment(key).finds_instances for key in keys}
+    if len(set(found.values())) > 1:
+        names = ", ".join(key for key, finds in found.items() if finds)
+        raise BadConfig(
+            f"expected experiments of one kind; {names} train segmenters, the others do not: two commands"
+        )
+    return any(found.values())
+
+
+def checkpoint_asset(kind: str, key: str) -> str:
+    """The asset that holds a training."""
+    from segassets.models.trained import CHAINS
+
+    return "vis_checkpoint" if kind == "experiment" and segmenters([key]) else CHAINS[kind].checkpoint
+
+
 def training_facts(store: ArtifactStore, kind: str, key: str) -> dict[str, Any]:
     """What is said of a finished training."""
     from segassets.learning.checkpoint_folder import open_checkpoint
-    from segassets.models.trained import CHAINS
 
-    artifact = store.peek(CHAINS[kind].checkpoint, key)
+    asset = checkpoint_asset(kind, key)
+    artifact = store.peek(asset, key)
     trained = open_checkpoint(artifact.path)
     return {
-        "folder": store.location(CHAINS[kind].checkpoint, key),
+        "asset": asset,
+        "folder": store.location(asset, key),
         "checkpoint": trained.chosen.name,
         "figures": trained.figures,
         "other_versions": trained.other_versions,
@@ -136,7 +168,9 @@ def _show(told: dict[str, dict[str, Any]], kind: str) -> None:
             )
         if facts["tensorboard"]:
             typer.echo(f"curves   make ui, or: tensorboard --logdir {facts['tensorboard']}")
-    if told:
+    if any(facts["asset"] == "vis_checkpoint" for facts in told.values()):
+        typer.echo(f"next     segassets evaluate {next(iter(told))}")
+    elif told:
         name = next(iter(told)) if kind == "experiment" else f"scene:{next(iter(told))}"
         reference = name if kind == "scene" else f"experiment:{name}"
         typer.echo(f"next     segassets evaluate {name};  segassets thresholds {name}")

@@ -18,10 +18,7 @@ def write_examples(module: ClipTraining, clips: Clips, folder: Path) -> list[Pat
     found = []
     module.network.eval().to(clips.device.name)
     for number, batch in enumerate(clips.judged(module.experiment.logging.examples)):
-        module.network.draw_from(module.experiment.seed, number)
-        batch = batch.to(module.network.device)
-        outputs = module.network(batch)
-        predicted = torch.stack([output["pred_masks_high_res"][:, 0] > 0 for output in outputs]).cpu()
+        predicted = module.predict(batch.to(clips.device.name), number).cpu()
         path = folder / f"{number + 1:02d}.png"
         write_png(path, batch_sheet(batch.to("cpu"), 0, predicted))
         found.append(path)

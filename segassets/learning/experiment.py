@@ -25,9 +25,14 @@ from segassets.learning.training_config import (
     TrainerConfig,
 )
 from segassets.learning.views_config import ViewsConfig
+from segassets.learning.vis_config import VisConfig
+from segassets.learning.vis_rooms_config import VisRoomsConfig
 from segassets.storage.keys import check_scene_key
 from segassets.strict import StrictModel, parse
 from segassets.yaml_files import parse_yaml, read_yaml
+
+Recipe = Literal["sam2", "from_nothing", "depth_from_rooms", "words_from_rooms", "vis", "vis_from_rooms"]
+ALL_OBJECTS = 100  # of a clip, for a network that is to find them all
 
 
 class DataConfig(StrictModel):
@@ -45,11 +50,12 @@ class Experiment(StrictModel):
 
     name: str = Field(description="Name of the experiment; that of its file.")
     description: str = Field("", description="One line about it.")
-    recipe: Literal["sam2", "from_nothing", "depth_from_rooms", "words_from_rooms"] = Field(
+    recipe: Recipe = Field(
         "sam2",
         description="How it learns: sam2's own training network and loss, or a small network from random values on "
         "generated rooms (only the from_nothing section counts then), or the nano networks for depth and for words on "
-        "views of those (only the views section counts).",
+        "views of those (only the views section counts); vis: a SeqFormer on clips; vis_from_rooms: a small SeqFormer "
+        "on generated rooms (only the section of that name counts).",
     )
     model: str = Field(
         "nano", description="Name of a model in configs/models/: architecture and first weights."
@@ -74,18 +80,38 @@ class Experiment(StrictModel):
     views: ViewsConfig | None = Field(
         None, description="Of the recipes depth_from_rooms and words_from_rooms."
     )
+    vis: VisConfig = Field(VisConfig(), description="Of the recipe of that name.")
+    vis_from_rooms: VisRoomsConfig | None = Field(None, description="Of the recipe of that name.")
     evaluation: EvaluationConfig = Field(
         EvaluationConfig(), description="How its checkpoint is evaluated afterwards."
     )
 
+    @property
+    def finds_instances(self) -> bool:
+        """Whether it trains a network that finds instances by itself, and not one that follows prompts."""
+        return self.recipe.startswith("vis")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _all_objects(cls, data: Any) -> Any:
+        """An object left out of a clip would be taught as background: `vis` takes all where nothing else is said."""
+        if not isinstance(data, dict) or data.get("recipe") != "vis":
+            return data
+        found = copy.deepcopy(data)
+        clips = found.get("data")
+        for side in ("train", "val"):
+            for source in (clips.get(side) or ()) if isinstance(clips, dict) else ():
+                if isinstance(source, dict):
+                    source.setdefault("max_objects", ALL_OBJECTS)
+        return found
+
     @model_validator(mode="after")
     def _has_its_sections(self) -> Experiment:
-        if self.recipe == "sam2" and not self.data.train:
+        if self.recipe in ("sam2", "vis") and not self.data.train:
             raise ValueError("'data.train': expected at least one source of clips")
-        if self.recipe == "from_nothing" and self.from_nothing is None:
-            raise ValueError("'from_nothing': this recipe needs that section (it may be empty: {})")
-        if self.recipe.endswith("_from_rooms") and self.views is None:
-            raise ValueError("'views': this recipe needs that section (it may be empty: {})")
+        section = {"depth_from_rooms": "views", "words_from_rooms": "views"}.get(self.recipe, self.recipe)
+        if section not in ("sam2", "vis") and getattr(self, section) is None:
+            raise ValueError(f"'{section}': this recipe needs that section (it may be empty: {{}})")
         return self
 
     @field_validator("name")

@@ -16,7 +16,6 @@ from segassets.learning.checkpoints import parameters_of, read_checkpoint, save_
 from segassets.learning.curves import Curves
 from segassets.learning.experiment import Experiment
 from segassets.learning.lightning_module import ClipTraining
-from segassets.learning.network import learn_only
 from segassets.runtime.progress import Progress
 
 Validate = Callable[[ClipTraining], dict[str, float]]
@@ -151,7 +150,7 @@ class Keeper(pl.Callback):
         assert self.validate is not None
         began = time.monotonic()
         figures = self.validate(module)
-        learn_only(module.network, self.experiment.modules.trainable)
+        module.prepare()
         self.validating_s += time.monotonic() - began
         if trainer.is_global_zero:
             self.curves.add(module.step, figures)

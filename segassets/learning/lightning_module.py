@@ -1,21 +1,26 @@
-"""One training step of a SAM2 on clips, as a Lightning module: draw prompts, forward, loss, guards, learning rate."""
+"""One training step on clips, as a Lightning module: draw prompts, forward, loss, guards, learning rate.
+
+What is a SAM2's own stands in the methods up to `predict`; another network overrides those.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
 
 from segassets.errors import BadInput, SegassetsError
+from segassets.learning.clips import ClipIndex
 from segassets.learning.experiment import Experiment
 from segassets.learning.interrupted import LESS_MEMORY
 from segassets.learning.losses import ClipLoss
-from segassets.learning.network import BatchedVideoDatapoint, PromptedSAM2, learn_only
+from segassets.learning.network import BatchedVideoDatapoint, learn_only
 from segassets.learning.optim import make_optimizer, schedule_factor
 from segassets.learning.presets import loss_values
+from segassets.learning.validation import Reduce, validate
 
 
 class ClipTraining(pl.LightningModule):
@@ -34,7 +39,7 @@ class ClipTraining(pl.LightningModule):
 
     def __init__(
         self,
-        network: PromptedSAM2,
+        network: Any,
         experiment: Experiment,
         steps: int,
         first_step: int = 0,
@@ -46,13 +51,47 @@ class ClipTraining(pl.LightningModule):
         self.network = network
         self.experiment = experiment
         self.steps, self.first_step, self.batches = steps, first_step, first_batch
-        self.loss = ClipLoss(
-            loss_values(experiment.loss), experiment.loss.frame_stride, network.pred_obj_scores
-        )
+        self.loss: Any = self.make_loss()
         self.sums: dict[str, torch.Tensor] = {}
         self.seen = {"clips": 0, "objects": 0, "frames": 0}
         self.gradient_norm = torch.zeros(())
         self._describe, self._last_good = describe, last_good
+
+    def make_loss(self) -> Any:
+        """What `terms` holds the network to."""
+        loss = self.experiment.loss
+        return ClipLoss(loss_values(loss), loss.frame_stride, self.network.pred_obj_scores)
+
+    def know(self, train: Sequence[ClipIndex], val: Sequence[ClipIndex]) -> None:
+        """Take from the sources what a batch does not say."""
+
+    def terms(self, batch: BatchedVideoDatapoint) -> dict[str, torch.Tensor]:
+        """Terms of the loss of a batch by name; what is learned from is "loss"."""
+        self.network.draw_from(self.experiment.seed, self.global_rank, self.batches)
+        return self.loss(self.network(batch), batch.masks)
+
+    def prepare(self) -> None:
+        """Training mode; frozen modules stay in evaluation mode."""
+        learn_only(self.network, self.experiment.modules.trainable)
+
+    def judge(
+        self,
+        batches: Iterable[Any],
+        *,
+        autocast: Callable[[], AbstractContextManager[Any]],
+        sum_over_devices: Reduce = lambda values: values,
+    ) -> dict[str, float]:
+        """Figures of a validation; arguments as in segassets.learning.validation.validate."""
+        return validate(
+            self.network, self.loss, batches, self.experiment.seed, autocast=autocast,
+            sum_over_devices=sum_over_devices,
+        )  # fmt: skip
+
+    def predict(self, batch: BatchedVideoDatapoint, number: int) -> torch.Tensor:
+        """Predicted masks bool (T, B, S, S) of a batch's objects; `number` of the batch, for what is drawn."""
+        self.network.draw_from(self.experiment.seed, number)
+        outputs = self.network(batch)
+        return torch.stack([output["pred_masks_high_res"][:, 0] > 0 for output in outputs])
 
     @property
     def step(self) -> int:
@@ -64,8 +103,8 @@ class ClipTraining(pl.LightningModule):
         return make_optimizer(self.network, self.experiment.optimizer, self.experiment.modules)
 
     def on_train_start(self) -> None:
-        """Frozen modules stay in evaluation mode."""
-        learn_only(self.network, self.experiment.modules.trainable)
+        """Set the modes of all modules."""
+        self.prepare()
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Set the learning rate of the step this batch belongs to."""
@@ -79,9 +118,8 @@ class ClipTraining(pl.LightningModule):
         Raises:
             BadInput: it is not a number.
         """
-        self.network.draw_from(self.experiment.seed, self.global_rank, self.batches)
         with memory_errors(f"training step {self.step + 1}"):
-            terms = self.loss(self.network(batch), batch.masks)
+            terms = self.terms(batch)
         if not torch.isfinite(terms["loss"]):
             raise BadInput(self._not_a_number("loss", terms["loss"], batch))
         for name, value in {**terms, "batches": torch.ones(())}.items():

@@ -1,4 +1,4 @@
-"""One process of a training with sam2's network: data, network and Lightning's trainer put together and run."""
+"""One process of a training: data, network and Lightning's trainer put together and run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from segassets.learning.experiment import Experiment
 from segassets.learning.fitting import fit
 from segassets.learning.keeper import Keeper, Standing, take_up
 from segassets.learning.lightning_module import ClipTraining, memory_errors
-from segassets.learning.network import PromptedSAM2, build_training_network, count_parameters
+from segassets.learning.network import build_training_network, count_parameters
 from segassets.learning.stream import BatchStream
 from segassets.learning.train import identity_of
 from segassets.learning.training_batches import Clips, plan_steps, validate_every
@@ -60,15 +60,17 @@ def run_training(
     if device.rank == 0:
         _begin(folder, experiment, anew=taken is None)
     standing, content = taken or (Standing(), None)
-    network = _network(experiment, spec, folder, content)
-    clips = Clips(experiment, network.image_size, device, train, val)
+    network, spec = _network(experiment, spec, folder, content)
+    image_size = experiment.image_size or spec.image_size
+    clips = Clips(experiment, image_size, device, train, val)
     steps = plan_steps(experiment.trainer, clips.per_epoch)
     curves = Curves(folder, make_loggers(experiment, folder, standing.step) if device.rank == 0 else [])
     curves.go_on_from(standing.step)
-    module = ClipTraining(
+    module: ClipTraining = _module(experiment)(
         network, experiment, steps, standing.step, standing.batches, clips.describe, lambda: keeper.last_good()
     )  # fmt: skip
-    keeper = Keeper(
+    module.know(train, val)
+    keeper: Keeper = Keeper(
         experiment, folder, curves, standing, identity=identity, validate=clips.validate if val else None,
         validate_every=validate_every(experiment.trainer, clips.per_epoch), steps=steps,
         progress=progress if device.rank == 0 else _silent, state=content,
@@ -95,8 +97,8 @@ def run_training(
     }
     best = [folder / entry["file"] for entry in standing.best]
     chosen = best[0] if best else folder / LAST
-    write_text(folder / MODEL, model_file(spec, experiment.name, network.image_size, chosen))
-    write_record(folder, best, figures, _described(train, val, network.image_size, device), start)
+    write_text(folder / MODEL, model_file(spec, experiment.name, image_size, chosen))
+    write_record(folder, best, figures, _described(train, val, image_size, device), start)
 
 
 def _begin(folder: Path, experiment: Experiment, anew: bool) -> None:
@@ -110,17 +112,35 @@ def _begin(folder: Path, experiment: Experiment, anew: bool) -> None:
     write_text(folder / EXPERIMENT, to_yaml(experiment.model_dump(mode="json")))
 
 
+def _module(experiment: Experiment) -> Any:
+    """The Lightning module of a recipe."""
+    if experiment.recipe == "vis":
+        from segassets.learning.vis_module import VisTraining
+
+        return VisTraining
+    return ClipTraining
+
+
 def _network(
     experiment: Experiment, spec: ModelSpec, folder: Path, content: dict[str, Any] | None
-) -> PromptedSAM2:
-    """The network to train; with the content of last.pt, as far as it had come (its parameters are taken out)."""
-    network = build_training_network(
-        spec, experiment.prompts, experiment.modules, image_size=experiment.image_size,
-        checkpointing=experiment.trainer.activation_checkpointing, seed=experiment.seed,
-    )  # fmt: skip
+) -> tuple[torch.nn.Module, ModelSpec]:
+    """The network to train and what describes it.
+
+    With the content of last.pt, as far as it had come (its parameters are taken out).
+    """
+    network: torch.nn.Module
+    if experiment.recipe == "vis":
+        from segassets.learning.vis_network import build_learning_seqformer
+
+        network, spec = build_learning_seqformer(spec, experiment)
+    else:
+        network = build_training_network(
+            spec, experiment.prompts, experiment.modules, image_size=experiment.image_size,
+            checkpointing=experiment.trainer.activation_checkpointing, seed=experiment.seed,
+        )  # fmt: skip
     if content is not None:
         load_parameters(network, content.pop("model"), folder / LAST)
-    return network
+    return network, spec
 
 
 def _figures(module: ClipTraining, keeper: Keeper, device: Device) -> dict[str, float]:

@@ -64,6 +64,13 @@ class TimedLoop(ABC):
     def prepare(self) -> None:  # noqa: B027 (most trainings have nothing to set)
         """Called before every step."""
 
+    def more(self) -> dict[str, torch.Tensor]:
+        """What else a later process needs to go on."""
+        return {}
+
+    def take_up(self, more: dict[str, torch.Tensor]) -> None:  # noqa: B027 (most trainings keep nothing else)
+        """Go on with what `more` gave."""
+
     @property
     def progress(self) -> float:
         """Share of the time used, 0 to 1."""
@@ -93,13 +100,15 @@ class TimedLoop(ABC):
 
     def _one_step(self, rng: np.random.Generator) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.config, self.progress, self.step)
+            rate = learning_rate(self.config, self.progress, self.step)
+            group["lr"] = rate * group.get("factor", 1.0)
         loss = self.loss(rng)
         if not torch.isfinite(loss):
             raise BadInput(self._not_a_number("loss", loss))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        learned = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        norm = torch.nn.utils.clip_grad_norm_(learned, 1.0)
         if not torch.isfinite(norm):  # a step with it would spoil what is saved next
             raise BadInput(self._not_a_number("gradient", norm))
         self.optimizer.step()

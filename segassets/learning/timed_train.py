@@ -98,6 +98,7 @@ def _save(loop: TimedLoop, curves: Curves, folder: Path) -> None:
             "optimizer": loop.optimizer.state_dict(),
             "steps": loop.step,
             "elapsed_s": loop.elapsed_s,
+            "more": loop.more(),
         },
     )
     curves.write()
@@ -108,6 +109,7 @@ def _go_on(loop: TimedLoop, path: Path) -> None:
     load_parameters(loop.network, stored["model"], path)
     loop.optimizer.load_state_dict(stored["optimizer"])
     loop.step, loop.elapsed_s = stored["steps"], stored["elapsed_s"]
+    loop.take_up(stored.get("more", {}))
 
 
 @contextmanager

@@ -78,7 +78,7 @@ def identity_of(experiment: Experiment, data: list[str], start_sha256: str) -> d
     }
 
 
-def _train_sam2(
+def _train_on_clips(
     experiment: Experiment,
     folder: Path,
     store_root: str | None,
@@ -86,7 +86,7 @@ def _train_sam2(
     progress: Progress,
     resume: bool,
 ) -> None:
-    """sam2's own network and loss."""
+    """A network on the clips of the experiment's data, by Lightning."""
     spec = load_spec(experiment.model, ArtifactStore(store_root, tag) if store_root else None)
     if experiment.trainer.devices > 1 and "LOCAL_RANK" not in os.environ:
         from segassets.learning.devices import choose_device
@@ -152,9 +152,27 @@ def _train_views(
     train_views(experiment, folder, progress, resume)
 
 
+def _train_vis_from_rooms(
+    experiment: Experiment,
+    folder: Path,
+    store_root: str | None,
+    tag: str,
+    progress: Progress,
+    resume: bool,
+) -> None:
+    """A small SeqFormer on generated rooms."""
+    (folder / RECORD).unlink(missing_ok=True)
+    write_text(folder / EXPERIMENT, to_yaml(experiment.model_dump(mode="json")))
+    from segassets.learning.vis_rooms_train import train_from_rooms
+
+    train_from_rooms(experiment, folder, progress, resume)
+
+
 _RECIPES = {
-    "sam2": _train_sam2,
+    "sam2": _train_on_clips,
+    "vis": _train_on_clips,
     "from_nothing": _train_from_nothing,
     "depth_from_rooms": _train_views,
     "words_from_rooms": _train_views,
+    "vis_from_rooms": _train_vis_from_rooms,
 }

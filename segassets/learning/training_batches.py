@@ -15,7 +15,6 @@ from segassets.learning.experiment import Experiment
 from segassets.learning.lightning_module import ClipTraining, memory_errors
 from segassets.learning.mixture import describe_batch, mixture_loader
 from segassets.learning.training_config import TrainerConfig
-from segassets.learning.validation import validate
 
 
 class Clips:
@@ -52,9 +51,9 @@ class Clips:
             return trainer.strategy.reduce(values.to(module.device), reduce_op="sum").cpu()
 
         with memory_errors(f"validation at step {module.step}"):
-            return validate(
-                module.network, module.loss, self.judged(self.experiment.trainer.validation_batches),
-                self.experiment.seed, autocast=trainer.precision_plugin.forward_context,
+            return module.judge(
+                self.judged(self.experiment.trainer.validation_batches),
+                autocast=trainer.precision_plugin.forward_context,
                 sum_over_devices=sum_over if self.device.world_size > 1 else lambda values: values,
             )  # fmt: skip
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from segassets.learning.timed_config import RoomClips
-from segassets.strict import StrictModel
+from segassets.learning.timed_config import TimedConfig
 
 
-class VisRoomsConfig(StrictModel):
+class VisRoomsConfig(TimedConfig):
     """Single frames first, then clips; small pictures first, then the model's own size.
 
     Shares are of the training's processor time, so that a busy machine trains the same, only later.
     """
 
-    rooms: RoomClips = Field(RoomClips(), description="What it learns from; categories are not told apart.")
     minutes: float = Field(70.0, gt=0, description="Processor time of the training, in minutes of one core.")
-    threads: int = Field(1, ge=1, description="Threads of the training.")
-    learning_rate: float = Field(4e-4, gt=0, description="AdamW's, at its highest.")
     backbone_factor: float = Field(0.3, ge=0, description="The backbone learns at this times the rate.")
     weight_decay: float = Field(1e-4, ge=0, description="0 for biases and norms, whatever this says.")
     warmup_steps: int = Field(150, ge=1, description="Steps to the full learning rate.")
@@ -36,6 +32,5 @@ class VisRoomsConfig(StrictModel):
     least_area_px: int = Field(
         16, ge=1, description="Objects with fewer pixels on every frame of a clip are not asked for."
     )
-    bf16: bool = Field(True, description="Run the backbone's convolutions in bfloat16.")
     save_every_s: float = Field(180, gt=0, description="Seconds of processor time between two saves.")
     check_every_s: float = Field(420, gt=0, description="Seconds of processor time between two checks.")

@@ -20,8 +20,8 @@ def load_model(spec: ModelSpec, device: str = "auto", precision: Precision | Non
         precision: the model's own when None.
 
     Returns:
-        sam2: a `SAM2Base`; depth: a `DepthEstimator`; embedding: an `Embedder`; the latter two as
-        segassets.models.protocols describes them.
+        sam2: a `SAM2Base`; seqformer: a `VideoSegmenter`; depth: a `DepthEstimator`; embedding: an `Embedder`; the
+        latter two as segassets.models.protocols describes them.
 
     Raises:
         BadConfig: a GPU that is not there. MissingInput: the weights are not there.
@@ -48,10 +48,16 @@ def _load_depth(spec: ModelSpec, device: str, precision: Precision) -> Any:
     return load_depth_estimator(spec, device, precision)
 
 
+def _load_seqformer(spec: ModelSpec, device: str, precision: Precision) -> Any:
+    from segassets.models.seqformer.build import load_segmenter
+
+    return load_segmenter(spec, device)
+
+
 def _load_embedder(spec: ModelSpec, device: str, precision: Precision) -> Any:
     from segassets.models.embedding import load_embedder
 
     return load_embedder(spec, device, precision)
 
 
-_LOADERS = {"depth": _load_depth, "embedding": _load_embedder}
+_LOADERS = {"seqformer": _load_seqformer, "depth": _load_depth, "embedding": _load_embedder}

@@ -135,8 +135,16 @@ ASKED = {
         {"schema", "masks_inside_frames", "ids_unique", "coverage"},
         "scene",
     ),
+    "vis_scene_checkpoint": (
+        {"frames", "coco_masks", "sam2_tracks", "pseudo_tubes"},
+        "pseudo_tubes",
+        6,
+        "gpu",
+        {"loads"},
+        "scene",
+    ),
     "vis_evaluation": (
-        {"frames", "coco_masks", "pseudo_tubes", "sam2_tracks"},
+        {"frames", "coco_masks", "pseudo_tubes", "sam2_tracks", "vis_scene_checkpoint"},
         "pseudo_tubes",
         80,
         None,
@@ -145,6 +153,7 @@ ASKED = {
     ),
     "sam2_checkpoint": (set(), "experiments", 1, "gpu", {"loads"}, "experiment"),
     "sam2_checkpoint_evaluation": ({"sam2_checkpoint"}, "experiments", 5, "gpu", set(), "experiment"),
+    "vis_checkpoint": (set(), "experiments", 1, "gpu", {"loads"}, "experiment"),
     "sam2_threshold_search": ({"sam2_checkpoint_evaluation"}, "experiments", 20, None, set(), "experiment"),
     "experiment_report": (
         {"sam2_checkpoint", "sam2_checkpoint_evaluation", "sam2_threshold_search"},
@@ -236,6 +245,7 @@ def test_a_job_for_each_use_and_all_automation_starts_stopped(defs):
         "train_scenes",
         "make_pseudo_tubes",
         "export_language",
+        "train_segmenters",
         "run_experiments",
         "evaluate_experiments",
     }

@@ -103,9 +103,7 @@ class SeqFormer(nn.Module):
         nn.init.normal_(self.level_embedding)
         nn.init.xavier_uniform_(self.reference.weight)
         nn.init.zeros_(self.reference.bias)
-        classes: Any = self.class_heads
-        for head in classes:
-            nn.init.constant_(head.bias, -math.log((1 - PRIOR) / PRIOR))
+        set_class_prior(self.class_heads)
         boxes: Any = self.box_heads
         for head in boxes:
             nn.init.zeros_(head.layers[-1].weight)
@@ -115,6 +113,11 @@ class SeqFormer(nn.Module):
         for layer in controller:
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
+
+    def forward(self, pictures: torch.Tensor, videos: int) -> tuple[Encoded, list[LayerOutput]]:
+        """Encode and decode frames (P, 3, H, W) of `videos` videos, video by video."""
+        encoded = self.encode(pictures)
+        return encoded, self.decode(encoded, videos)
 
     def encode(
         self, pictures: torch.Tensor, sizes_wh: torch.Tensor | None = None, bf16: bool = False
@@ -198,6 +201,13 @@ class SeqFormer(nn.Module):
             encoded.mask_features[at], points_px, output.kernels[video][chosen], config.dynamic_channels,
             config.mask_stride, config.coordinate_scale,
         )  # fmt: skip
+
+
+@torch.no_grad()
+def set_class_prior(heads: Any) -> None:
+    """Let class heads begin as if objects were rare, so that the many queries of none do not drown the first steps."""
+    for head in heads:
+        nn.init.constant_(head.bias, -math.log((1 - PRIOR) / PRIOR))
 
 
 def pad_pictures(pictures: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,88 @@
+"""How good a network that finds instances by itself is on scenes with true masks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from segassets.errors import BadInput
+from segassets.evaluation.scenes import TrueScene, open_true_scenes
+from segassets.evaluation.vis import VisScores
+from segassets.evaluation.vis_scenes import VisVideo, judge_scenes, vis_videos
+from segassets.masks.schemas import TUBES
+from segassets.masks.tubes import table_of_tubes
+
+if TYPE_CHECKING:
+    from segassets.models.seqformer.video import VideoSegmenter
+    from segassets.models.spec import ModelSpec
+
+FIGURES = ("ap", "ap50", "ap75", "ar10", "recall50", "mean_best_iou")
+
+
+def segment_scene(segmenter: VideoSegmenter, scene: str, source: Any) -> tuple[pa.Table, pa.Table]:
+    """Tubes a network finds in a scene's frames, as tables of schemas MASKS (source `tube`) and TUBES.
+
+    Args:
+        source: a FrameSource.
+    """
+    frames = source.table
+    tubes = segmenter.segment(rgb for _, rgb in source.iterate(range(len(source))))
+    masks = table_of_tubes(scene, tubes, frames.column("source_frame").to_pylist(), "tube")
+    _, seen = tubes.areas()
+    rows = [
+        {
+            "scene": scene, "track_id": int(track), "category_id": int(category), "score": float(score),
+            "frames": int(count), "coverage": int(count) / max(1, frames.num_rows),
+        }
+        for track, category, score, count in zip(tubes.ids, tubes.categories, tubes.scores, seen, strict=True)
+    ]  # fmt: skip
+    return masks, pa.Table.from_pylist(rows, schema=TUBES)
+
+
+def judge_segmenter(segmenter: VideoSegmenter, scenes: Iterable[TrueScene]) -> tuple[VisScores, int]:
+    """AP and AR over scenes, and their number."""
+    videos: list[VisVideo] = []
+    count = 0
+    for scene in scenes:
+        masks, tubes = segment_scene(segmenter, scene.key, scene.source)
+        videos += vis_videos(scene.truth, masks, scene.source.table, summary=tubes)
+        scene.source.close()
+        count += 1
+    return judge_scenes(videos), count
+
+
+def evaluate_segmenter(
+    spec: ModelSpec,
+    dataset: str,
+    *,
+    names: list[str] | None = None,
+    device: str | None = None,
+    max_scenes: int | None = None,
+) -> dict[str, Any]:
+    """Measure a SeqFormer on a dataset with true masks, categories aside.
+
+    Args:
+        names: scene keys, or names in the dataset; all by default.
+
+    Raises:
+        BadInput: no annotated object.
+    """
+    from segassets.models.sam2.build import resolve_device
+    from segassets.models.seqformer.build import load_segmenter
+
+    began = time.perf_counter()
+    segmenter = load_segmenter(spec, resolve_device(device or spec.device))
+    scores, count = judge_segmenter(segmenter, open_true_scenes(dataset, names, max_scenes))
+    if not scores.counts["true_tubes"]:
+        raise BadInput(f"dataset {dataset!r}: expected annotated objects, found none")
+    return {
+        "model": spec.name,
+        "dataset": dataset,
+        "scenes": count,
+        "objects": scores.counts["true_tubes"],
+        **{name: {"value": scores.agnostic[name]} for name in FIGURES},
+        "seconds": round(time.perf_counter() - began, 1),
+    }

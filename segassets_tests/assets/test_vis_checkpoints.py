@@ -1,0 +1,81 @@
+"""Segmenters as assets: an experiment and a scene through the graph, and what each kind of training refuses."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+import yaml
+
+from segassets.assets.checkpoints import ExperimentChoice, settle_experiment
+from segassets.assets.vis_checkpoints import settle_vis
+from segassets.errors import BadConfig
+from segassets.masks.schemas import MASKS, TUBES
+from segassets.masks.table import read_table
+from segassets.orchestration.partitions import EXPERIMENT, register, register_scenes
+from segassets.storage.store import ArtifactStore
+from segassets_tests.assets.test_training import SCENE, execute, metadata_of
+from segassets_tests.models.seqformer.tiny import tiny_config
+from segassets_tests.training_deployment import EXPERIMENT as TEXT
+from segassets_tests.training_deployment import make_training_deployment
+
+pytestmark = pytest.mark.filterwarnings("ignore:Asset job")
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory):
+    made = make_training_deployment(tmp_path_factory.mktemp("vis") / "deployment")
+    configs = made.folder / "configs"
+    spec = {
+        "name": "tiny-seqformer", "family": "seqformer", "licence": "none", "image_size": 64, "device": "cpu",
+        "source": {"kind": "random"}, "network": tiny_config(picture="square").model_dump(mode="json"),
+    }  # fmt: skip
+    (configs / "models" / "tiny-seqformer.yaml").write_text(yaml.safe_dump(spec))
+    for name in ("segments", "vis_scene"):
+        values = yaml.safe_load(TEXT.format(name=name, steps=2))
+        values |= {"recipe": "vis", "model": "tiny-seqformer", "augment": {"affine": None}}
+        (configs / "experiments" / f"{name}.yaml").write_text(yaml.safe_dump(values))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEGASSETS_CONFIGS", made.environ["SEGASSETS_CONFIGS"])
+        patch.setenv("SEGASSETS_OUTPUT_ROOT", made.environ["SEGASSETS_OUTPUT_ROOT"])
+        patch.setenv("SEGASSETS_MODEL", "tiny")
+        patch.delenv("SEGASSETS_TAGS", raising=False)
+        patch.delenv("DAGSTER_HOME", raising=False)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def instance(deployment):
+    with dg.DagsterInstance.ephemeral() as found:
+        register(found, EXPERIMENT, ["segments", "shapes"])
+        register_scenes(found, deployment.keys)
+        yield found
+
+
+def test_an_experiment_trains_a_segmenter_and_judges_it(instance, deployment):
+    result = execute(instance, "train_segmenters", "segments")
+    assert result.success
+    shown = metadata_of(result)["vis_checkpoint"]
+    assert shown["steps"].value == 2 and 0 <= shown["ap50"].value <= 1 and "start_ap50" in shown
+    folder = ArtifactStore(deployment.output).peek("vis_checkpoint", "segments").path
+    judged = yaml.safe_load((folder / "vis_figures.json").read_text())
+    assert judged["trained"]["scenes"] == 1 and judged["trained"]["objects"] > 0
+
+
+def test_a_scene_trains_a_segmenter_that_finds_its_tubes(instance, deployment):
+    assert execute(instance, "prepare_footage", SCENE).success
+    values = {"vis_scene_checkpoint": {"masks": "annotations", "frames": 1, "steps": 1}}
+    result = execute(instance, "make_pseudo_tubes", SCENE, values, ["vis_scene_checkpoint"])
+    assert result.success
+    assert metadata_of(result)["vis_scene_checkpoint"]["num_tubes"].value >= 0
+    folder = ArtifactStore(deployment.output).peek("vis_scene_checkpoint", SCENE).path
+    masks, tubes = (
+        read_table(folder / f"{name}.parquet", s) for name, s in (("masks", MASKS), ("tubes", TUBES))
+    )
+    assert set(masks.column("track_id").to_pylist()) == set(tubes.column("track_id").to_pylist())
+
+
+def test_each_training_names_the_asset_of_the_other(deployment):
+    with pytest.raises(BadConfig, match="that is the asset vis_checkpoint"):
+        settle_experiment("segments", ExperimentChoice())
+    with pytest.raises(BadConfig, match="recipe sam2 trains a SAM2"):
+        settle_vis("shapes", ExperimentChoice())
