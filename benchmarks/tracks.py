@@ -1,7 +1,8 @@
 """Whole track runs against sam2's own video predictor: same weights (nano), same frames, decoding on both sides.
 
 Both read JPEG files from disk, follow the same masks from frame 0 to the end, and encode every mask at the frame's size
-as RLE; ours also writes its tables and checkpoints. Post-processing is off on both sides.
+as RLE; ours also writes its tables and checkpoints. Post-processing is off on both sides. sam2's side runs sam2's own
+layers; ours those of `segassets.models.sam2.processor_layers`.
 """
 
 from __future__ import annotations

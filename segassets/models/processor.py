@@ -40,7 +40,7 @@ def linear(
     then: Literal["none", "relu", "gelu"] = "none",
 ) -> torch.Tensor:
     """then(x @ weight.T + bias) for x (..., in) and weight (out, in); gradients, other types and devices included."""
-    if runs_plainly(x) and x.numel() * len(weight) >= _SMALL and has_onednn():
+    if runs_plainly(x) and x.numel() * weight.size(0) >= _SMALL and has_onednn():
         return torch.ops.mkldnn._linear_pointwise(x, weight, bias, then, [], "none" if then == "gelu" else "")
     result = F.linear(x, weight, bias)
     return result if then == "none" else getattr(F, then)(result)

@@ -14,7 +14,7 @@ import torch
 
 from segassets.models.processor import linear, runs_plainly
 
-_SCORES = 1 << 18  # scores held at once: they stay in a core's cache between the two products
+_SCORES = 1 << 19  # scores held at once: about a core's cache, so that the second product finds them there
 
 
 class Recall:
@@ -76,10 +76,10 @@ class Recall:
         """
         queries = _turned(module.q_proj(asking), module.freqs_cis).mul_(1 / math.sqrt(module.internal_dim))
         averages = torch.empty(len(values), asking.size(1), values.size(2))
-        for number, (key, value) in enumerate(zip(keys, values, strict=True)):
+        for number, (key, value) in enumerate(zip(keys.unbind(), values.unbind(), strict=True)):
             projected = linear(key, module.k_proj.weight, module.k_proj.bias)
-            _turn(projected[: len(projected) - unplaced], module.freqs_cis)
-            _average(queries[number if len(queries) > 1 else 0], projected, value, averages[number])
+            _turn(projected[: projected.size(0) - unplaced], module.freqs_cis)
+            _average(queries[number if queries.size(0) > 1 else 0], projected, value, averages[number])
         weight, bias = self._output(module)
         return linear(averages, weight, bias)
 
@@ -101,10 +101,11 @@ def _is_plain(layer: Any, positions: int) -> bool:
 
 def _average(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, into: torch.Tensor) -> None:
     """softmax(queries keys') values, a block of queries at a time, into `into` (Q, C)."""
-    rows = max(_SCORES // len(keys), 16)
-    for at in range(0, len(queries), rows):
-        shares = linear(queries[at : at + rows], keys).softmax(-1)
-        into[at : at + rows] = linear(shares, values.t())
+    rows, weights = max(_SCORES // keys.size(0), 16), values.t()
+    for at in range(0, queries.size(0), rows):
+        scores = linear(queries[at : at + rows], keys)
+        torch.softmax(scores, -1, out=scores)
+        into[at : at + rows] = linear(scores, weights)
 
 
 def _turned(x: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
