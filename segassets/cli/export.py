@@ -55,11 +55,9 @@ def export(
     values = parse_options(chosen.options, options or (), f"options of export format {format}")
     settings = load_settings(options={"tag": tag, "output_root": output_root})
     store = ArtifactStore(settings.root, settings.tag)
-    asset = (
-        parse(chosen.options, values, f"options of export format {format}")
-        .model_dump()
-        .get("asset", chosen.of)
-    )
+    asset = parse(chosen.options, values, f"options of export format {format}").model_dump().get("asset")
+    if asset is None or "asset" not in values:
+        asset = chosen.of
     keys = [key.strip() for key in scenes.split(",")] if scenes else store.scenes(asset)
     if not keys:
         raise MissingInput(

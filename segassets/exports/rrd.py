@@ -38,7 +38,10 @@ _ID_LIMIT = 2**16  # ids of a segmentation picture
 class RrdOptions(StrictModel):
     """What a recording shows."""
 
-    asset: str = Field("sam2_tracks", description=f"Which masks: {', '.join(MASK_ASSETS)}.")
+    asset: str | None = Field(
+        None,
+        description=f"Which masks: {', '.join(MASK_ASSETS)}; when empty tracks if made, else annotations.",
+    )
     every: int = Field(1, ge=1, description="Every n-th frame.")
     points: int = Field(200_000, ge=1, description="Points shown at most, evenly taken.")
 
@@ -69,10 +72,11 @@ def _write_scene(source: ExportSource, path: Path, options: RrdOptions) -> dict[
         recording.log("world", rr.ViewCoordinates.RDF, static=True)
         frames = source.frame_rows[:: options.every]
         absent = []
-        masks = by_frame(source.masks(options.asset)) if source.has(options.asset) else {}
+        asset = options.asset or ("sam2_tracks" if source.has("sam2_tracks") else "coco_masks")
+        masks = by_frame(source.masks(asset)) if source.has(asset) else {}
         lift = source.artifact("depth_lifts").path if source.has("depth_lifts") else None
         depth = _DepthMaps(source) if source.has("depth_maps") else None
-        absent += [options.asset] * (not source.has(options.asset))
+        absent += [] if source.has(asset) else [asset]
         absent += [name for name, found in (("depth_lifts", lift), ("depth_maps", depth)) if found is None]
         world = lift is not None and load_record(lift)["space"] == "world"
         with FrameSource(source.frames, source.facts["root"]) as pictures:

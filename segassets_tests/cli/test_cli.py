@@ -203,6 +203,8 @@ def test_export_with_options(segassets, deployment):
     assert str(deployment / "out" / "davis") in out
     assert (deployment / "out" / "davis" / "export.json").is_file()
     assert segassets("export", "davis", "out/other", "levle=2", "--output-root", root)[0] == 2
+    code, _, err = segassets("export", "records", "out/records", "--output-root", root)
+    assert code == 0, err  # of every scene, whatever masks were made
 
 
 def test_every_export_format_is_named_in_the_help(segassets):
