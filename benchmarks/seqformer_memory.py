@@ -36,7 +36,7 @@ def measure(frames: int) -> dict[str, int]:
 
     spec = load_spec("nano-seqformer").model_copy(update={"source": RandomSource(kind="random")})
     segmenter = load_segmenter(
-        spec, windows=WindowConfig(score=0.0, link_iou=0.01)
+        spec, windows=WindowConfig(score=0.0, link_iou=0.01, max_overlap=1.0)
     )  # every query makes a tube
     segmenter.segment(pictures(9))
     baseline = resident()

@@ -112,6 +112,12 @@ class WindowConfig(StrictModel):
         le=1,
         description="Least IoU, over the frames two windows share, of an instance that goes on.",
     )
+    max_overlap: float = Field(
+        0.7,
+        gt=0,
+        le=1,
+        description="Of two instances of a window whose masks overlap more the lower score is dropped; 1 keeps both.",
+    )
     mask: float = Field(0.5, gt=0, lt=1, description="Probability from which a pixel is inside.")
     labels: int = Field(1, ge=1, description="Categories a tube may be given, each with its own score.")
 

@@ -19,7 +19,14 @@ from segassets.masks import rle
 from segassets.masks.tubes import Tubes
 from segassets.models.seqformer.config import WindowConfig
 from segassets.models.seqformer.network import Encoded, SeqFormer
-from segassets.models.seqformer.windows import WindowTubes, best_queries, encode_pictures, enlarge, joined
+from segassets.models.seqformer.windows import (
+    WindowTubes,
+    best_queries,
+    encode_pictures,
+    enlarge,
+    joined,
+    without_doubles,
+)
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -101,7 +108,7 @@ class VideoSegmenter:
         encoded = joined(waiting)
         width, height = encoded.sizes_wh[0].tolist()
         found = best_queries(self.network, encoded, (height, width), self.windows.top, self.windows.score)
-        link(tubes, found, begin, used, self.windows.link_iou)
+        link(tubes, without_doubles(found, self.windows.max_overlap), begin, used, self.windows.link_iou)
 
     def _mask_text(self, size_hw: tuple[int, int]) -> _MaskText:
         seen = seen_size(size_hw, self.image_size, self.network.config.picture)

@@ -75,6 +75,19 @@ def best_queries(
     return WindowTubes(scores[chosen], masks, (int(size_hw[0]), int(size_hw[1])))
 
 
+def without_doubles(found: WindowTubes, max_overlap: float) -> WindowTubes:
+    """Those whose masks overlap none of a better score by more than an IoU, over the whole window."""
+    masks = (found.low_logits > 0).flatten(1).float()
+    both = masks @ masks.T
+    area = masks.sum(1)
+    overlap = both / (area[:, None] + area - both).clamp(min=1)
+    kept: list[int] = []
+    for number in range(len(masks)):  # best first
+        if not kept or float(overlap[number, kept].max()) <= max_overlap:
+            kept.append(number)
+    return WindowTubes(found.scores[kept], found.low_logits[kept], found.size_hw)
+
+
 def joined(parts: Sequence[Encoded]) -> Encoded:
     """Encoded frames of one size, one after another."""
     first = parts[0].memory

@@ -10,7 +10,7 @@ from segassets.errors import BadInput
 from segassets.masks import rle
 from segassets.models.seqformer.config import WindowConfig
 from segassets.models.seqformer.video import MEAN, STD, VideoSegmenter, link, seen_size
-from segassets.models.seqformer.windows import WindowTubes, segment_window
+from segassets.models.seqformer.windows import WindowTubes, segment_window, without_doubles
 from segassets_tests.models.seqformer.tiny import tiny_network
 
 
@@ -19,7 +19,7 @@ def video(frames: int, size: tuple[int, int] = (40, 64), seed: int = 0) -> np.nd
 
 
 def segmenter(**windows: object) -> VideoSegmenter:
-    config = WindowConfig(**{"top": 3, "score": 0.0, "frames": 4, "stride": 2, **windows})  # type: ignore[arg-type]
+    config = WindowConfig(**{"top": 3, "score": 0.0, "frames": 4, "stride": 2, "max_overlap": 1.0, **windows})  # type: ignore[arg-type]
     return VideoSegmenter(tiny_network(), 40, config)
 
 
@@ -79,6 +79,19 @@ def test_linking_pairs_the_greatest_overlaps_and_begins_new_tubes() -> None:
     link(tubes, second, 1, 2, 0.3)
     assert [sorted(tube.open) for tube in tubes] == [[0, 1], [0, 1, 2], [1, 2]]
     assert [round(float(tube.scores[0]), 3) for tube in tubes] == [0.8, 0.5, 0.2]
+
+
+def test_of_doubles_the_better_stays() -> None:
+    logits = torch.full((4, 2, 8, 8), -1.0)
+    logits[0, :, :4], logits[1, :, :4], logits[2, :, 2:6] = 1, 1, 1  # the last one has no pixel
+    found = WindowTubes(torch.tensor([[0.9], [0.8], [0.7], [0.6]]), logits, (32, 32))
+    for limit, expected in ((0.7, [0.9, 0.7, 0.6]), (0.3, [0.9, 0.6]), (1.0, [0.9, 0.8, 0.7, 0.6])):
+        kept = without_doubles(found, limit)
+        assert kept.scores[:, 0].tolist() == pytest.approx(expected)
+    assert (
+        len(without_doubles(WindowTubes(torch.zeros(0, 1), torch.zeros(0, 2, 8, 8), (32, 32)), 0.5).scores)
+        == 0
+    )
 
 
 @pytest.mark.parametrize(
