@@ -21,7 +21,7 @@ install: $(VENV)/.installed  ## the tested set of packages, into .venv
 
 demo: install  ## one generated room through the whole graph, with its report, then asked in words
 	$(BIN)/segassets run configs/runs/demo.yaml
-	$(BIN)/segassets query rooms_demo.room_0000 "the largest thing on the floor"
+	$(BIN)/segassets query rooms_demo.room_0000 "the yellow lamp"
 
 ui: install  ## the Dagster UI on what was made, at http://127.0.0.1:3000 (PORT=... for another)
 	$(BIN)/segassets ui --port $(PORT)

@@ -38,7 +38,7 @@ class StageToggles(StrictModel):
     mask_candidates: bool = Field(True, description="Propose masks by level on keyframes.")
     filtered_masks: bool = Field(True, description="Filter candidates by area, stability and overlap.")
     sam2_tracks: bool = Field(True, description="Follow the filtered masks through the scene.")
-    mask_embeddings: bool = Field(False, description="Embed masks, so that words find them.")
+    mask_embeddings: bool = Field(True, description="Embed masks, so that words find them.")
     scene_instances: bool = Field(True, description="Fuse tracks, depth and poses into 3D instances.")
     depth_maps: bool = Field(True, description="Depth of the frames, from a sensor or a model.")
     depth_lifts: bool = Field(True, description="Lift depth and masks to points.")
