@@ -11,6 +11,7 @@ import math
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 
 from segassets.models.processor import linear, runs_plainly
 
@@ -53,17 +54,19 @@ class Recall:
             if runs_plainly(tokens) and _is_plain(layer, tokens.size(1)):
                 own = layer.norm1(tokens)
                 asking = own + position if layer.pos_enc_at_attn else own
-                tokens = tokens + self._attend(layer.self_attn, asking, asking, own, 0)
+                tokens = self._attend(layer.self_attn, asking, asking, own, 0).add_(tokens)
                 asking = layer.norm2(tokens)
                 if layer.pos_enc_at_cross_attn_queries:
                     asking = asking + position
                 keys = keyed if layer.pos_enc_at_cross_attn_keys else memory
-                tokens = tokens + self._attend(layer.cross_attn_image, asking, keys, memory, pointer_tokens)
+                tokens = self._attend(layer.cross_attn_image, asking, keys, memory, pointer_tokens).add_(
+                    tokens
+                )
             else:
                 tokens = layer._forward_sa(tokens, position).expand(len(memory), -1, -1)
                 exempt = pointer_tokens if hasattr(layer.cross_attn_image, "freqs_cis") else 0
                 tokens = layer._forward_ca(tokens, memory, position, places, exempt)
-            tokens = tokens + layer.linear2(layer.activation(layer.linear1(layer.norm3(tokens))))
+            tokens = tokens + layer.linear2(_hidden(layer, layer.norm3(tokens)))
         return attention.norm(tokens)
 
     def _attend(
@@ -97,6 +100,13 @@ def _is_plain(layer: Any, positions: int) -> bool:
     """Whether a layer's attentions have one head and rotary positions for pictures of this size."""
     modules = layer.self_attn, layer.cross_attn_image
     return all(m.num_heads == 1 and len(getattr(m, "freqs_cis", ())) == positions for m in modules)
+
+
+def _hidden(layer: Any, tokens: torch.Tensor) -> torch.Tensor:
+    """The hidden channels of a layer's MLP."""
+    if layer.activation is F.relu:
+        return linear(tokens, layer.linear1.weight, layer.linear1.bias, "relu")
+    return layer.activation(layer.linear1(tokens))
 
 
 def _average(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, into: torch.Tensor) -> None:
