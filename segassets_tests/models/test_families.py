@@ -8,6 +8,8 @@ import pytest
 
 from segassets.errors import BadConfig, MissingInput
 from segassets.models import sources
+from segassets.models.checksums import file_sha256
+from segassets.models.load import load_model
 from segassets.models.registry import check_family, list_models, load_spec, models_of, weights_state
 from segassets.models.spec import FolderSource, HubFolderSource, ModelSpec
 from segassets.models.weights import fetch_weights, find_weights
@@ -78,3 +80,11 @@ def test_files_of_the_hub_are_one_model(tmp_path: Path, monkeypatch: pytest.Monk
     assert find_weights(spec) == first and first.parent == second.parent
     with pytest.raises(BadConfig, match="first level"):
         parse(HubFolderSource, {"kind": "hub_folder", "repo": "a/b", "files": ["../x"]}, "here")
+
+
+@pytest.mark.parametrize("name", ["nano", "nano-depth", "nano-clip"])
+def test_shipped_weights_are_those_of_their_card(name: str) -> None:
+    path = fetch_weights(load_spec(name))
+    assert file_sha256(path) in path.with_suffix(".md").read_text("utf-8")
+    assert path.stat().st_size <= (8e6 if name != "nano" else 12e6)
+    assert load_model(load_spec(name), "cpu") is not None
