@@ -143,7 +143,7 @@ def _fuse(scene: TrueScene, masks: pa.Table, config: InstancesConfig) -> SceneIn
 def _as_they_are(config: InstancesConfig) -> InstancesConfig:
     """No merging, no splitting: an overlap and a gap that nothing reaches, every cell a mask ever covered."""
     return config.model_copy(
-        update={"least_cells": 2**31, "gap_m": 1e3, "consensus": 0.0, "least_share": 0.0}
+        update={"least_cells": 2**31, "gap_m": 1e3, "leap_m": 1e3, "consensus": 0.0, "least_share": 0.0}
     )
 
 

@@ -38,6 +38,11 @@ class InstancesConfig(StrictModel):
         gt=0,
         description="Pieces of one track this far behind one another become two instances, in metres.",
     )
+    leap_m: float = Field(
+        1.0,
+        gt=0,
+        description="Pieces of one track never seen together are two instances from this distance on, in metres.",
+    )
     least_share: float = Field(
         0.05, ge=0, lt=1, description="Pieces smaller than this share of their track are left out."
     )

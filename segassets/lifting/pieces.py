@@ -42,7 +42,8 @@ def pieces_of_tracks(seen: Observations, config: InstancesConfig, excluded: Coun
     Cells that a mask covers too rarely (it spilled over an edge) are dropped; what is left is joined over gaps of
     `gap_m`. A smaller component becomes a piece of its own where it is seen together with a larger one and the gap
     between them runs along the line of sight: the mask then covered a thing and another behind it. Beside one another,
-    something hides what joins them; where they are never seen together, the same thing moved or showed another side.
+    something hides what joins them; where they are never seen together, the same thing moved or showed another side,
+    unless it would have leapt farther than `leap_m`: then the track passed from one thing to another.
 
     Args:
         excluded: counts `cells_without_consensus` and `cells_of_small_pieces`.
@@ -60,7 +61,7 @@ def pieces_of_tracks(seen: Observations, config: InstancesConfig, excluded: Coun
         parts = _components(centres, config.gap_m + seen.cell_m)
         large = [part for part in parts if len(part) >= config.least_share * len(rows)]
         excluded["cells_of_small_pieces"] += len(rows) - sum(map(len, large))
-        for members in _joined(large, own, centres, seen.eyes, config.gap_m):
+        for members in _joined(large, own, centres, seen.eyes, config.gap_m, config.leap_m):
             frames = np.unique(own[members].indices)
             found.append(Piece(track, rows[members], frames, float(share[members].mean())))
     return found
@@ -90,12 +91,13 @@ def _joined(
     centres: np.ndarray,
     eyes: Sequence[np.ndarray],
     gap_m: float,
+    leap_m: float,
 ) -> list[np.ndarray]:
     """Components put together again where nothing says that they are two things."""
     groups: list[np.ndarray] = []
     for part in parts:
         for at, other in enumerate(groups):
-            if not _torn(part, other, own, centres, eyes, gap_m):
+            if not _torn(part, other, own, centres, eyes, gap_m, leap_m):
                 groups[at] = np.union1d(other, part)
                 break
         else:
@@ -110,14 +112,16 @@ def _torn(
     centres: np.ndarray,
     eyes: Sequence[np.ndarray],
     gap_m: float,
+    leap_m: float,
 ) -> bool:
-    """Whether the gap between two components runs along the line of sight on most frames that see both of them."""
+    """Whether the gap between two components runs along the line of sight on most frames that see both of them; or,
+    where none do, is farther than a thing moves unseen."""
     frames = np.unique(own[part].indices)
     together = np.intersect1d(frames, own[other].indices)
-    if len(together) < _TOGETHER * len(frames):
-        return False
     distance, nearest = cKDTree(centres[other]).query(centres[part])
     at = int(np.argmin(distance))
+    if len(together) < _TOGETHER * len(frames):
+        return bool(distance[at] > leap_m)
     start, end = centres[part[at]], centres[other[nearest[at]]]
     behind = 0
     for frame in together:

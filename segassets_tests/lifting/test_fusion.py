@@ -143,6 +143,17 @@ def test_a_thing_behind_a_pole_stays_one() -> None:
     assert found.split == 0 and len(found.instances) == 1
 
 
+def test_a_track_that_passes_to_another_thing_is_split() -> None:
+    def passes_on(t: int, box: np.ndarray) -> np.ndarray:
+        elsewhere = np.zeros_like(box)
+        elsewhere[10:60, 100:125] = True  # the wall, two metres behind the box
+        return box if t < 2 else elsewhere
+
+    found = fused_boxes(passes_on)
+    assert found.split == 1 and [item.views for item in found.instances] == [[2, 3], [0, 1]]
+    assert len(fused_boxes(passes_on, leap_m=5.0).instances) == 1
+
+
 def test_what_spills_on_one_frame_is_dropped() -> None:
     found = fused_boxes(lambda t, box: np.ones_like(box) if t == 2 else box)
     assert found.excluded["cells_without_consensus"] > 500
