@@ -24,7 +24,11 @@ from segassets.media.pictures import read_picture
 from segassets_tests.deployment import Deployment, add_tiny_model, make_deployment, run_assets
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-TRUE = {"SEGASSETS_INSTANCES__MASKS": "coco_masks", "SEGASSETS_EMBEDDINGS__MASKS": "coco_masks"}
+SETTINGS = {
+    "SEGASSETS_INSTANCES__MASKS": "coco_masks",
+    "SEGASSETS_EMBEDDINGS__MASKS": "coco_masks",
+    "SEGASSETS_DEPTH_MODEL": "depth-local",  # whose weights are not there: pictures stay without depth
+}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +46,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     )
     deployment = Deployment(found.folder, [*found.keys, "made.room_0000"])
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**deployment.environ, **add_tiny_model(deployment), **TRUE}.items():
+        for name, value in {**deployment.environ, **add_tiny_model(deployment), **SETTINGS}.items():
             patch.setenv(name, value)
         assets = [frames, coco_masks, depth_maps, mask_embeddings, scene_instances]
         with dg.DagsterInstance.ephemeral() as instance:
