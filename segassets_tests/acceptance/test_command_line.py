@@ -18,7 +18,7 @@ from segassets.configs_dir import configs_dir
 
 SCENE = "small.room_0000"
 ALL = StageToggles().selected()  # the assets of a run, upstream first
-BEFORE_TRACKS = ALL.index("sam2_tracks")
+BEFORE_TRACKS = ALL[: ALL.index("sam2_tracks")]
 # Small and quick: what is tested is the command, not the model.
 QUICK = ["candidates.points_per_side=8", "candidates.refine=false", "tracking.chunk_frames=4", "levels=2"]
 
@@ -127,8 +127,10 @@ def test_stopped_run_is_recorded_as_such_and_keeps_what_is_done(deployment, numb
     assert "run again to go on" in (deployment / f"{tag}.log").read_text()
     assert "interrupted" in segassets(deployment, "history", "--tag", tag)
     assert "no dead runs" in segassets(deployment, "doctor")
-    plan = segassets(deployment, "run", "small", "--tag", tag, "--dry-run", *QUICK)
-    assert f"{len(ALL) - BEFORE_TRACKS} missing, {BEFORE_TRACKS} present" in plan
+    plan = segassets(deployment, "run", "small", "--tag", tag, "--dry-run", "--json", *QUICK)
+    states = {item["asset"]: item["state"] for item in json.loads(plan.partition("\n\n")[0])["items"]}
+    assert {states[name] for name in BEFORE_TRACKS} == {"present"}
+    assert states["sam2_tracks"] == states["scene_report"] == "missing"
 
 
 def test_second_run_on_the_same_scene_is_refused_clearly(deployment):
