@@ -205,5 +205,5 @@ def check_footage(scene: Scene, frames: Artifact) -> None:
         raise StaleInput(
             f"frames of scene {scene.key} was made from other footage: stored={stored}, expected={fingerprint}; "
             "refresh frames and what depends on it: dagster asset materialize -m segassets.definitions "
-            f'--select "+scene_report" --partition {scene.key}'
+            f"--select '+key:\"scene_report\"' --partition {scene.key}"
         )

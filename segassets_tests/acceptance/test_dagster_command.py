@@ -49,7 +49,7 @@ def materialized(deployment: Deployment, asset: str) -> set[str]:
 def test_a_selection_written_as_text_makes_a_scene(deployment):
     """Text selections go through the parser that sam2's requirements once replaced by another version."""
     key = deployment.keys[0]
-    dagster(deployment, "asset", "materialize", *MODULE, "--select", "+coco_masks", "--partition", key)
+    dagster(deployment, "asset", "materialize", *MODULE, "--select", '+key:"coco_masks"', "--partition", key)
     assert materialized(deployment, "coco_masks") == materialized(deployment, "frames") == {key}
     store = ArtifactStore(deployment.output)
     assert store.open("coco_masks", key).provenance.inputs["frames"] == store.open("frames", key).version

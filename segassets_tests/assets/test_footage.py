@@ -97,7 +97,7 @@ def test_footage_that_changed_since_frames_was_made_is_stale_input(deployment):
         message = told[deployment.keys[2]]
         assert list(told) == [deployment.keys[2]]
         assert "stored=" in message and "expected=" in message
-        assert f'--select "+scene_report" --partition {deployment.keys[2]}' in message
+        assert f"--select '+key:\"scene_report\"' --partition {deployment.keys[2]}" in message
         assert run_assets(instance, [frames, coco_masks], deployment.keys[2:], deployment).success
 
 
