@@ -26,8 +26,8 @@ demo: install  ## one generated room through the whole graph, with its report, t
 ui: install  ## the Dagster UI on what was made, at http://127.0.0.1:3000 (PORT=... for another)
 	$(BIN)/segassets ui --port $(PORT)
 
-test: install  ## the tests
-	$(BIN)/python -m pytest
+test: install  ## the tests, one process a core
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 acceptance: install  ## the slow tests: command line, UI in a browser, kill and resume
 	$(BIN)/python -m pytest -o addopts= -q segassets_tests/acceptance

@@ -16,6 +16,7 @@ import torch
 from segassets.learning.checkpoint_folder import LAST, MODEL, model_file, write_record
 from segassets.learning.checkpoints import parameters_of, read_checkpoint, save_checkpoint
 from segassets.learning.curves import Curves, make_loggers
+from segassets.learning.denormals import no_denormals
 from segassets.learning.experiment import Experiment
 from segassets.learning.render_rooms import clip_arrays, render_clips
 from segassets.learning.timed_config import RoomClips, TimedConfig
@@ -54,15 +55,13 @@ def train_timed(
         render: from a seed to what is kept of its room; a function of a module, it runs in a process of its own.
         start_sha256: what the network begins with.
     """
-    torch.set_num_threads(config.threads)
-    torch.set_flush_denormal(True)
     torch.manual_seed(experiment.seed)
     loop = make_loop(folder / ROOMS, folder / CHECK_ROOMS)
     if resume and (folder / LAST).is_file():
         _go_on(loop, folder / LAST)
     curves = Curves(folder, make_loggers(experiment, folder, loop.step))
     curves.go_on_from(loop.step)
-    with rendering(config.rooms, folder, render):
+    with _threads(config.threads), no_denormals(), rendering(config.rooms, folder, render):
         wait_for_rooms(loop.pool, min(LEAST_CLIPS, config.rooms.count), folder / ROOMS)
         wait_for_rooms(loop.check, config.rooms.check_count, folder / CHECK_ROOMS)
         _run(loop, curves, folder, progress)
@@ -77,6 +76,17 @@ def train_timed(
     figures["parameters"] = float(sum(parameter.numel() for parameter in loop.network.parameters()))
     start = {"model": spec.name, "sha256": start_sha256}
     write_record(folder, [], figures, {"rooms": config.rooms.model_dump()}, start)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Threads of torch while the block runs; what runs in this process afterwards has its own back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _run(loop: TimedLoop, curves: Curves, folder: Path, progress: Progress) -> None:
