@@ -120,7 +120,7 @@ def _bar(name: str) -> Progress:
     return show
 
 
-def _train_from_nothing(
+def _train_on_rooms(
     experiment: Experiment,
     folder: Path,
     store_root: str | None,
@@ -128,51 +128,23 @@ def _train_from_nothing(
     progress: Progress,
     resume: bool,
 ) -> None:
-    """A small network from random values on generated rooms."""
+    """A small network on rooms generated while it learns, for the time its experiment gives it."""
     (folder / RECORD).unlink(missing_ok=True)
     write_text(folder / EXPERIMENT, to_yaml(experiment.model_dump(mode="json")))
-    from segassets.learning.promptable_train import train_from_nothing
-
-    train_from_nothing(experiment, folder, progress, resume)
-
-
-def _train_views(
-    experiment: Experiment,
-    folder: Path,
-    store_root: str | None,
-    tag: str,
-    progress: Progress,
-    resume: bool,
-) -> None:
-    """A nano network for depth or for words."""
-    (folder / RECORD).unlink(missing_ok=True)
-    write_text(folder / EXPERIMENT, to_yaml(experiment.model_dump(mode="json")))
-    from segassets.learning.views_train import train_views
-
-    train_views(experiment, folder, progress, resume)
-
-
-def _train_vis_from_rooms(
-    experiment: Experiment,
-    folder: Path,
-    store_root: str | None,
-    tag: str,
-    progress: Progress,
-    resume: bool,
-) -> None:
-    """A small SeqFormer on generated rooms."""
-    (folder / RECORD).unlink(missing_ok=True)
-    write_text(folder / EXPERIMENT, to_yaml(experiment.model_dump(mode="json")))
-    from segassets.learning.vis_rooms_train import train_from_rooms
-
-    train_from_rooms(experiment, folder, progress, resume)
+    if experiment.recipe == "from_nothing":
+        from segassets.learning.promptable_train import train_from_nothing as train
+    elif experiment.recipe == "vis_from_rooms":
+        from segassets.learning.vis_rooms_train import train_from_rooms as train
+    else:
+        from segassets.learning.views_train import train_views as train
+    train(experiment, folder, progress, resume)
 
 
 _RECIPES = {
     "sam2": _train_on_clips,
     "vis": _train_on_clips,
-    "from_nothing": _train_from_nothing,
-    "depth_from_rooms": _train_views,
-    "words_from_rooms": _train_views,
-    "vis_from_rooms": _train_vis_from_rooms,
+    "from_nothing": _train_on_rooms,
+    "depth_from_rooms": _train_on_rooms,
+    "words_from_rooms": _train_on_rooms,
+    "vis_from_rooms": _train_on_rooms,
 }

@@ -12,9 +12,8 @@ import torch.nn.functional as F
 from segassets.errors import BadInput
 from segassets.models.depth.nano import NanoDepth, log_focal, ray_map
 from segassets.models.pictures import autocast, check_picture, normalised
-from segassets.models.sam2.build import load_parameters
-from segassets.models.spec import DepthKind, ModelSpec, Precision, RandomSource
-from segassets.models.weights import fetch_weights, read_weights
+from segassets.models.small_network import small_network
+from segassets.models.spec import DepthKind, ModelSpec, Precision
 
 MULTIPLE = 32
 ASSUMED_FOV_DEG = 65.0  # of the longer side, where no focal length is given
@@ -35,13 +34,7 @@ class NanoDepthEstimator:
     @classmethod
     def of(cls, spec: ModelSpec, device: str, precision: Precision) -> NanoDepthEstimator:
         """The estimator of a model's weights, or of random values."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(spec.source.seed if isinstance(spec.source, RandomSource) else 0)
-            network = NanoDepth()
-        if not isinstance(spec.source, RandomSource):
-            path = fetch_weights(spec)
-            load_parameters(network, read_weights(path), path)
-        return cls(network.to(device).eval().requires_grad_(False), spec.name, spec.image_size, precision)
+        return cls(small_network(NanoDepth, spec, device), spec.name, spec.image_size, precision)
 
     @torch.no_grad()
     def estimate(self, rgb: np.ndarray, focal_px: float | None = None) -> np.ndarray:

@@ -11,9 +11,8 @@ import torch.nn.functional as F
 from segassets.models.embedding.nano import NanoClip
 from segassets.models.embedding.vocabulary import padded
 from segassets.models.pictures import autocast, check_picture
-from segassets.models.sam2.build import load_parameters
-from segassets.models.spec import ModelSpec, Precision, RandomSource
-from segassets.models.weights import fetch_weights, read_weights
+from segassets.models.small_network import small_network
+from segassets.models.spec import ModelSpec, Precision
 
 BATCH = 64
 
@@ -33,13 +32,7 @@ class NanoEmbedder:
     @classmethod
     def of(cls, spec: ModelSpec, device: str, precision: Precision) -> NanoEmbedder:
         """The embedder of a model's weights, or of random values."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(spec.source.seed if isinstance(spec.source, RandomSource) else 0)
-            network = NanoClip()
-        if not isinstance(spec.source, RandomSource):
-            path = fetch_weights(spec)
-            load_parameters(network, read_weights(path), path)
-        return cls(network.to(device).eval().requires_grad_(False), spec.name, spec.image_size, precision)
+        return cls(small_network(NanoClip, spec, device), spec.name, spec.image_size, precision)
 
     @torch.no_grad()
     def embed_pictures(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
