@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 
-from segassets.assets.checks import CANDIDATE_CHECKS, FILTER_CHECKS
 from segassets.assets.coco_masks import mask_numbers
+from segassets.assets.mask_checks import CANDIDATE_CHECKS, FILTER_CHECKS
 from segassets.assets.previews import masks_preview
 from segassets.orchestration.gpu import GpuNeed
 from segassets.orchestration.scene_assets import scene_asset

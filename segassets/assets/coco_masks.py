@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from segassets.assets.checks import ANNOTATION_CHECKS
+from segassets.assets.mask_checks import ANNOTATION_CHECKS
 from segassets.assets.previews import masks_preview
 from segassets.orchestration.scene_assets import scene_asset
 from segassets.orchestration.work import MASKS_FILE, Made, SceneWork

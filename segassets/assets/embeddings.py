@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segassets.assets.checks import EMBEDDING_CHECKS
+from segassets.assets.language_checks import EMBEDDING_CHECKS
 from segassets.assets.previews import likeness_preview
 from segassets.lifting.embeddings_config import EmbeddingsConfig
 from segassets.orchestration.gpu import GpuNeed

@@ -6,7 +6,7 @@ import json
 
 from pydantic import Field
 
-from segassets.assets.checks import FRAMES_CHECKS
+from segassets.assets.frames_checks import FRAMES_CHECKS
 from segassets.assets.previews import frames_preview
 from segassets.orchestration.scene_assets import scene_asset
 from segassets.orchestration.work import FRAMES_FILE, Made, SceneWork

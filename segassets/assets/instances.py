@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from segassets.assets.checks import INSTANCE_CHECKS
+from segassets.assets.instance_checks import INSTANCE_CHECKS
 from segassets.assets.previews import instances_preview
 from segassets.lifting.instances_config import InstancesConfig
 from segassets.orchestration.scene_assets import scene_asset

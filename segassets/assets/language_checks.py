@@ -9,6 +9,40 @@ from segassets.orchestration.checks import Check, Figures
 from segassets.orchestration.work import SceneWork
 
 
+def _embeddings_schema(work: SceneWork) -> Figures:
+    from segassets.lifting.stored_embeddings import load_mask_embeddings
+
+    stored = load_mask_embeddings(work.out)
+    return {"masks": stored.masks.num_rows, "tracks": stored.tracks.num_rows}
+
+
+def _embeddings_unit(work: SceneWork) -> Figures:
+    import numpy as np
+
+    from segassets.lifting.stored_embeddings import load_mask_embeddings
+
+    stored = load_mask_embeddings(work.out)
+    lengths = np.linalg.norm(stored.vectors, axis=1)
+    wrong = np.flatnonzero(np.abs(lengths - 1) > 1e-3)
+    if len(wrong):
+        raise BadInput(
+            f"expected vectors of length 1, found {lengths[wrong[0]]:.3f} and {len(wrong) - 1} more"
+        )
+    ids = set(work.masks(work.provenance.config["masks"]).column("mask_id").to_pylist())
+    strange = set(stored.masks.column("mask_id").to_pylist()) - ids
+    if strange:
+        raise BadInput(
+            f"expected masks of {work.provenance.config['masks']}, found others: {sorted(strange)[:10]}"
+        )
+    return {"masks": len(lengths), "dim": stored.vectors.shape[1]}
+
+
+EMBEDDING_CHECKS = (
+    Check("schema", "Both tables have their columns, both arrays a finite row for each.", _embeddings_schema),
+    Check("unit_vectors", "Vectors have length 1; every one is of a mask of the input.", _embeddings_unit),
+)
+
+
 def _codes_unit(work: SceneWork) -> Figures:
     import numpy as np
 

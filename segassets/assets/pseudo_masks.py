@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from segassets.assets.checks import PSEUDO_MASK_CHECKS
 from segassets.assets.coco_masks import mask_numbers
+from segassets.assets.mask_checks import PSEUDO_MASK_CHECKS
 from segassets.assets.previews import masks_preview
 from segassets.orchestration.gpu import GpuNeed
 from segassets.orchestration.scene_assets import scene_asset

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segassets.assets.checks import COMPARISON_CHECKS, REPORT_CHECKS
+from segassets.assets.report_checks import COMPARISON_CHECKS, REPORT_CHECKS
 from segassets.orchestration.scene_assets import scene_asset
 from segassets.orchestration.work import Made, SceneWork
 from segassets.reports.config import ComparisonConfig, SceneReportConfig

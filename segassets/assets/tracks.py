@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from segassets.assets.candidates import count_by
-from segassets.assets.checks import TRACK_CHECKS
 from segassets.assets.coco_masks import mask_numbers
 from segassets.assets.previews import masks_preview
+from segassets.assets.track_checks import TRACK_CHECKS
 from segassets.orchestration.gpu import GpuNeed
 from segassets.orchestration.scene_assets import scene_asset
 from segassets.orchestration.work import STATS_FILE, Made, SceneWork

@@ -25,6 +25,7 @@ from segassets.cli import (
     run,
     scenes,
     settings,
+    thresholds,
     train,
     tubes,
     ui,
@@ -57,7 +58,7 @@ app.command("make")(make.make)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("evaluate-instances")(evaluate_instances.evaluate_instances)
-app.command("thresholds")(evaluate.thresholds)
+app.command("thresholds")(thresholds.thresholds)
 app.add_typer(experiments.app, name="experiments")
 app.command("settings")(settings.settings)
 app.add_typer(scenes.app, name="scenes")

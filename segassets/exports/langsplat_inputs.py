@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from segassets.datasets.frames import FrameSource
 from segassets.errors import BadInput
-from segassets.exports.langsplat import LangsplatInputs
+from segassets.exports.langsplat_scene import LangsplatInputs
 from segassets.geometry.cameras import DEFAULT_FOV_DEG
 from segassets.geometry.gaussians import Gaussians, load_gaussians
 from segassets.geometry.points import load_points

@@ -19,7 +19,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from segassets.errors import BadInput
-from segassets.exports.langsplat import stems_of
+from segassets.exports.langsplat_scene import stems_of
 from segassets.exports.source import MASK_ASSETS, ExportSource, by_frame, categories_of
 from segassets.exports.stored_language import StoredRows, stored_rows
 from segassets.exports.tensor_file import tensor_bytes

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from segassets.errors import BadInput
-from segassets.learning.codec import Codes, Masks
+from segassets.learning.codec import Codes
 from segassets.learning.codec_config import CodecConfig
+from segassets.learning.codec_masks import Masks
 from segassets.storage import atomic
 
 CODES, CODES_DIM3 = "codes.npy", "codes_dim3.npy"

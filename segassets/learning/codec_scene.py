@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from segassets.errors import BadInput, MissingInput
-from segassets.learning.codec import Masks
+from segassets.learning.codec_masks import Masks
 from segassets.lifting.stored_embeddings import load_mask_embeddings
 
 

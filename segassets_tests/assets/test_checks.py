@@ -9,7 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from segassets.assets import checks
+from segassets.assets.frames_checks import FRAMES_CHECKS
+from segassets.assets.mask_checks import ANNOTATION_CHECKS, CANDIDATE_CHECKS, FILTER_CHECKS
+from segassets.assets.report_checks import COMPARISON_CHECKS, REPORT_CHECKS
+from segassets.assets.track_checks import TRACK_CHECKS
 from segassets.errors import BadInput
 from segassets.masks import rle
 from segassets.masks.schemas import FRAMES, TRACKS
@@ -78,11 +81,11 @@ def verdicts(kind, made_work) -> dict[str, str]:
 
 def test_sound_candidates_pass(tmp_path):
     made = masks_table([{"frame": 0}, {"frame": 0, "parent_id": 1, "level": 4}, {"frame": 2}])
-    assert verdicts(checks.CANDIDATE_CHECKS, work(tmp_path, made)) == {}
+    assert verdicts(CANDIDATE_CHECKS, work(tmp_path, made)) == {}
 
 
 def test_no_candidates_at_all_pass_and_are_counted(tmp_path):
-    found = run_checks(checks.CANDIDATE_CHECKS, work(tmp_path, masks_table([])))
+    found = run_checks(CANDIDATE_CHECKS, work(tmp_path, masks_table([])))
     assert all(item.passed for item in found)
     assert found[-1].figures == {"keyframes": 2, "keyframes_without_candidates": 2}
 
@@ -98,7 +101,7 @@ def test_no_candidates_at_all_pass_and_are_counted(tmp_path):
     ],
 )
 def test_candidates_with_a_flaw(tmp_path, rows, failed, words):
-    found = verdicts(checks.CANDIDATE_CHECKS, work(tmp_path, masks_table(rows)))
+    found = verdicts(CANDIDATE_CHECKS, work(tmp_path, masks_table(rows)))
     assert words in found[failed]
 
 
@@ -106,13 +109,13 @@ def test_a_mask_larger_than_its_frame_is_found(tmp_path):
     made = masks_table([{"frame": 0}])
     at = made.schema.get_field_index("height")
     made = made.set_column(at, made.schema.field(at), pa.array([SIZE[0] - 1], pa.int32()))
-    assert "rows" in verdicts(checks.CANDIDATE_CHECKS, work(tmp_path, made))["masks_inside_frames"]
+    assert "rows" in verdicts(CANDIDATE_CHECKS, work(tmp_path, made))["masks_inside_frames"]
 
 
 def test_annotations_lie_on_annotated_frames(tmp_path):
     made = masks_table([{"frame": 1}])
-    assert verdicts(checks.ANNOTATION_CHECKS, work(tmp_path, made)) == {}
-    found = verdicts(checks.ANNOTATION_CHECKS, work(tmp_path, made, frames=frames_table(annotated=False)))
+    assert verdicts(ANNOTATION_CHECKS, work(tmp_path, made)) == {}
+    found = verdicts(ANNOTATION_CHECKS, work(tmp_path, made, frames=frames_table(annotated=False)))
     assert "annotated frames only" in found["coverage"]
 
 
@@ -121,11 +124,11 @@ def test_every_candidate_is_kept_or_counted(tmp_path):
     kept = before.slice(0, 2)
     parts = {"masks": lambda asset: before}
     (tmp_path / "dropped.json").write_text(json.dumps({"small_area": 1, "overlap": 0}))
-    assert verdicts(checks.FILTER_CHECKS, work(tmp_path, kept, **parts)) == {}
+    assert verdicts(FILTER_CHECKS, work(tmp_path, kept, **parts)) == {}
     (tmp_path / "dropped.json").write_text(json.dumps({"small_area": 0}))
-    assert "kept or counted" in verdicts(checks.FILTER_CHECKS, work(tmp_path, kept, **parts))["coverage"]
+    assert "kept or counted" in verdicts(FILTER_CHECKS, work(tmp_path, kept, **parts))["coverage"]
     stranger = masks_table([{"frame": 0, "mask_id": 77}])
-    assert "other masks [77]" in verdicts(checks.FILTER_CHECKS, work(tmp_path, stranger, **parts))["coverage"]
+    assert "other masks [77]" in verdicts(FILTER_CHECKS, work(tmp_path, stranger, **parts))["coverage"]
 
 
 def summary(tmp_path, counts: dict[int, int]) -> None:
@@ -150,21 +153,21 @@ def summary(tmp_path, counts: dict[int, int]) -> None:
 def test_tracks_and_their_summary(tmp_path, rows, counts, failed):
     summary(tmp_path, counts)
     made = masks_table([{"frame": frame, "track_id": track} for track, frame in rows])
-    assert set(verdicts(checks.TRACK_CHECKS, work(tmp_path, made))) == failed
+    assert set(verdicts(TRACK_CHECKS, work(tmp_path, made))) == failed
 
 
 def test_pictures_of_the_index_and_the_page_must_be_there(tmp_path):
     (tmp_path / "index.json").write_text(json.dumps({"images": [{"file": "a.png"}]}))
     nothing = work(tmp_path, masks_table([]))
-    assert "missing: ['a.png']" in verdicts(checks.COMPARISON_CHECKS, nothing)["coverage"]
+    assert "missing: ['a.png']" in verdicts(COMPARISON_CHECKS, nothing)["coverage"]
     (tmp_path / "a.png").write_bytes(b"x")
-    assert verdicts(checks.COMPARISON_CHECKS, nothing) == {}
-    assert "report.html" in verdicts(checks.REPORT_CHECKS, nothing)["coverage"]
+    assert verdicts(COMPARISON_CHECKS, nothing) == {}
+    assert "report.html" in verdicts(REPORT_CHECKS, nothing)["coverage"]
     (tmp_path / "report.md").write_text("x")
     (tmp_path / "report.html").write_text("<html><body><img src='data:x'></body></html>")
-    assert verdicts(checks.REPORT_CHECKS, nothing) == {}
+    assert verdicts(REPORT_CHECKS, nothing) == {}
     (tmp_path / "report.html").write_text('<html><body><img src="http://x"></body></html>')
-    assert "self-contained" in verdicts(checks.REPORT_CHECKS, nothing)["coverage"]
+    assert "self-contained" in verdicts(REPORT_CHECKS, nothing)["coverage"]
 
 
 def test_frames_must_be_listed_once_and_in_order(tmp_path):
@@ -180,10 +183,10 @@ def test_frames_must_be_listed_once_and_in_order(tmp_path):
         "source": SimpleNamespace(iterate=lambda _: iter(())),
     }
     none = masks_table([])
-    assert verdicts(checks.FRAMES_CHECKS, work(tmp_path, none, **parts)) == {}
+    assert verdicts(FRAMES_CHECKS, work(tmp_path, none, **parts)) == {}
     shorter = work(tmp_path, none, **{**parts, "frames": whole.slice(0, 3)})
-    assert "expected the 4 selected frames, found 3" in verdicts(checks.FRAMES_CHECKS, shorter)["whole"]
+    assert "expected the 4 selected frames, found 3" in verdicts(FRAMES_CHECKS, shorter)["whole"]
     swapped = work(tmp_path, none, **{**parts, "frames": whole.take([1, 0, 2, 3])})
-    assert "in order" in verdicts(checks.FRAMES_CHECKS, swapped)["whole"]
+    assert "in order" in verdicts(FRAMES_CHECKS, swapped)["whole"]
     unreadable = work(tmp_path, none, **{**parts, "source": Source()})
-    assert verdicts(checks.FRAMES_CHECKS, unreadable)["whole"] == "frame 2 is broken"
+    assert verdicts(FRAMES_CHECKS, unreadable)["whole"] == "frame 2 is broken"

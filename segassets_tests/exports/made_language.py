@@ -10,7 +10,7 @@ import pyarrow as pa
 from PIL import Image
 
 from segassets.datasets.frames import FrameSource
-from segassets.exports.langsplat import LangsplatInputs
+from segassets.exports.langsplat_scene import LangsplatInputs
 from segassets.geometry.gaussians import Gaussians
 from segassets.learning.codec_network import LangSplatCodec
 from segassets.masks import rle

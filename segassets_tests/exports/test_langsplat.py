@@ -12,9 +12,11 @@ import torch
 from PIL import Image
 
 from segassets.errors import BadInput
-from segassets.exports.langsplat import LangsplatConfig, stems_of, write_langsplat
+from segassets.exports.langsplat import write_langsplat
 from segassets.exports.langsplat_checkpoint import write_checkpoint
+from segassets.exports.langsplat_config import LangsplatConfig
 from segassets.exports.langsplat_maps import language_maps
+from segassets.exports.langsplat_scene import stems_of
 from segassets_tests.exports.foreign_readers import read_colmap_binary, read_ply
 from segassets_tests.exports.made_language import (
     BOXES,
@@ -154,7 +156,7 @@ def test_pictures_without_poses_are_scenes_of_their_own(tmp_path: Path) -> None:
 
 
 def test_high_pictures_are_shrunk_as_langsplat_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("segassets.exports.langsplat.MOST_ROWS_PX", 20)
+    monkeypatch.setattr("segassets.exports.langsplat_scene.MOST_ROWS_PX", 20)
     write_langsplat(tmp_path / "out", make_inputs(tmp_path / "in"), LangsplatConfig())
     assert Image.open(tmp_path / "out/images/p_0.jpg").size == (30, 20)
     assert np.load(tmp_path / "out/language_features/p_0_s.npy").shape == (4, 20, 30)

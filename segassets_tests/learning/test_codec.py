@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from segassets.errors import BadInput
-from segassets.learning.codec import Masks, encode_masks, padded_to
+from segassets.learning.codec import encode_masks
 from segassets.learning.codec_config import CodecConfig
 from segassets.learning.codec_figures import codec_figures
 from segassets.learning.codec_files import AUTOENCODER, CODES, CODES_DIM3, load_codec, save_codes
+from segassets.learning.codec_masks import Masks, padded_to
 from segassets.learning.codec_network import (
     LANGSPLAT_DECODER,
     LANGSPLAT_ENCODER,
