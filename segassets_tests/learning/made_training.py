@@ -11,12 +11,14 @@ from PIL import Image
 
 from segassets.learning.experiment import Experiment, load_experiment
 from segassets.models.sam2.tiny import tiny_spec
+from segassets_tests.models.seqformer.tiny import tiny_model
 
 SIZE = 64
+SEGMENTER = {"recipe": "vis", "model": "tiny-seqformer"}  # sections of an experiment that trains one
 
 
 def make_deployment(root: Path, **experiment: Any) -> Path:
-    """configs/ with dataset `squares`, model `tiny` and experiment `small`, whose sections may be given."""
+    """configs/ with dataset `squares`, models `tiny` and `tiny-seqformer`, and experiment `small` of given sections."""
     configs = root / "configs"
     for name in ("datasets", "models", "experiments"):
         (configs / name).mkdir(parents=True, exist_ok=True)
@@ -25,6 +27,7 @@ def make_deployment(root: Path, **experiment: Any) -> Path:
     (configs / "models" / "nano.yaml").write_text(nano.read_text())
     spec = tiny_spec().model_dump(mode="json", exclude_none=True) | {"name": "tiny"}
     (configs / "models" / "tiny.yaml").write_text(yaml.safe_dump(spec))
+    (configs / "models" / "tiny-seqformer.yaml").write_text(yaml.safe_dump(tiny_model()))
     write_squares(root / "squares")
     dataset = {"name": "squares", "layout": "davis", "root": str(root / "squares")}
     (configs / "datasets" / "squares.yaml").write_text(yaml.safe_dump(dataset))

@@ -1,4 +1,4 @@
-"""Trainings in processes of their own: killed and gone on with, and two devices on one CPU."""
+"""Trainings in processes of their own, of both networks: killed and gone on with, and two devices on one CPU."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -16,9 +17,12 @@ from segassets.errors import BadInput
 from segassets.learning.checkpoint_folder import open_checkpoint
 from segassets.learning.checkpoints import read_checkpoint
 from segassets.learning.train import train_experiment
-from segassets_tests.learning.made_training import make_deployment, small
+from segassets_tests.learning.made_training import SEGMENTER, make_deployment, small
 
 REPOSITORY = Path(__file__).parents[2]
+BOTH = pytest.mark.parametrize(
+    "network", [{}, SEGMENTER], ids=["sam2", "seqformer"]
+)  # sections of the experiment
 TRAIN = """
 import sys
 from pathlib import Path
@@ -49,8 +53,11 @@ def finish(process: subprocess.Popen[str]) -> None:
     assert process.returncode == 0, errors
 
 
-def test_killed_and_gone_on_with_is_the_same_curve_bit_by_bit(tmp_path: Path) -> None:
-    configs = make_deployment(tmp_path)
+@BOTH
+def test_killed_and_gone_on_with_is_the_same_curve_bit_by_bit(
+    tmp_path: Path, network: dict[str, Any]
+) -> None:
+    configs = make_deployment(tmp_path, **network)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     finish(start(configs, whole))
     killed = start(configs, parts)
@@ -67,17 +74,21 @@ def test_killed_and_gone_on_with_is_the_same_curve_bit_by_bit(tmp_path: Path) ->
     assert not list(parts.glob(".*.tmp"))
 
 
-def test_two_processes_on_one_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@BOTH
+def test_two_processes_on_one_cpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, network: dict[str, Any]
+) -> None:
     monkeypatch.setenv("SEGASSETS_CONFIGS", str(tmp_path / "configs"))
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    experiment = small(tmp_path, "trainer.devices=2", "trainer.max_steps=2", "trainer.accumulate=1")
+    words = ("trainer.devices=2", "trainer.accumulate=1")
+    experiment = small(tmp_path, "trainer.max_steps=2", *words, **network)
     heard: list[int] = []
     made = train_experiment(experiment, tmp_path / "out", progress=lambda done, *_: heard.append(done))
     assert heard == [1, 2] and made.figures["steps"] == 2
     losses = [row["value"] for row in rows(made.folder) if row["metric"] == "train/loss"]
     assert len(losses) == 2
-    again = small(tmp_path, "trainer.devices=2", "trainer.max_steps=3", "trainer.accumulate=1")
+    again = small(tmp_path, "trainer.max_steps=3", *words, **network)
     train_experiment(again, tmp_path / "out", progress=lambda done, *_: heard.append(done))
     assert heard == [1, 2, 3]
 
@@ -100,7 +111,7 @@ def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
     assert len(children) == 2
     training.send_signal(signal.SIGKILL)
     training.communicate(timeout=60)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while any(Path(f"/proc/{pid}").exists() for pid in children) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]

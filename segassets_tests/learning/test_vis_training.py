@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -16,22 +15,13 @@ from segassets.learning.train import train_experiment
 from segassets.models.registry import read_spec
 from segassets.models.seqformer.build import build_seqformer, load_backbone
 from segassets.models.spec import ModelSpec
-from segassets_tests.learning.made_training import SIZE, small
-from segassets_tests.models.seqformer.tiny import tiny_config, tiny_network
-
-
-def tiny_spec(**changes: Any) -> dict[str, Any]:
-    """A SeqFormer's description, as a file of configs/models/ holds it."""
-    return {
-        "name": "tiny-seqformer", "family": "seqformer", "licence": "none", "image_size": SIZE,
-        "source": {"kind": "random", "seed": 0}, "network": tiny_config(**changes).model_dump(mode="json"),
-    }  # fmt: skip
+from segassets_tests.learning.made_training import SEGMENTER, make_deployment
+from segassets_tests.models.seqformer.tiny import tiny_config, tiny_model, tiny_network
 
 
 @pytest.fixture
 def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    small(tmp_path, recipe="vis", model="tiny-seqformer")
-    (tmp_path / "configs" / "models" / "tiny-seqformer.yaml").write_text(yaml.safe_dump(tiny_spec()))
+    make_deployment(tmp_path, **SEGMENTER)
     monkeypatch.setenv("SEGASSETS_CONFIGS", str(tmp_path / "configs"))
     return tmp_path
 
@@ -101,7 +91,8 @@ def test_backbones_start_from_files(tmp_path: Path) -> None:
     from safetensors.torch import save_file
     from torchvision.models import resnet50
 
-    network = build_seqformer(ModelSpec(**tiny_spec(backbone={"kind": "resnet", "depth": 50}, mask_stride=8)))
+    sizes = tiny_config(backbone={"kind": "resnet", "depth": 50}, mask_stride=8).model_dump(mode="json")
+    network = build_seqformer(ModelSpec(**tiny_model(network=sizes)))
     theirs = resnet50(weights=None).state_dict()
     torch.save(theirs, tmp_path / "resnet50.pth")
     load_backbone(network, str(tmp_path / "resnet50.pth"))

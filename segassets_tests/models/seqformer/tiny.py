@@ -28,3 +28,11 @@ def tiny_network(seed: int = 0, **changes: Any) -> SeqFormer:
         for parameter in network.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.02)
     return network
+
+
+def tiny_model(**changes: Any) -> dict[str, Any]:
+    """Such a network's description, as a file of configs/models/ holds it; for pictures of 64 px."""
+    return {
+        "name": "tiny-seqformer", "family": "seqformer", "licence": "none", "image_size": 64,
+        "source": {"kind": "random", "seed": 0}, "network": tiny_config(picture="square").model_dump(mode="json"),
+    } | changes  # fmt: skip
