@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -140,9 +143,10 @@ class DecoderLayer(nn.Module):
         channels, drop = config.hidden, config.dropout
         self.instance_attention = QueryAttention(channels, config.heads, drop)
         self.box_attention = QueryAttention(channels, config.heads, drop)
-        cross: Any = DeformableDetrMultiscaleDeformableAttention(
-            attention_config(config), config.heads, config.points
-        )
+        with any_channels():
+            cross: Any = DeformableDetrMultiscaleDeformableAttention(
+                attention_config(config), config.heads, config.points
+            )
         cross.attn = LevelSampling()
         cross.output_proj = nn.Identity()  # two projections of the same samples follow
         self.cross_attention = cross
@@ -198,6 +202,14 @@ def _apart(layer: QueryAttention, x: torch.Tensor, position: torch.Tensor, sets:
     return layer(x.reshape(shape), position.reshape(shape)).view(batch, count, channels)
 
 
+@contextmanager
+def any_channels() -> Iterator[None]:
+    """Without the remark that a CUDA kernel, which is not used here, likes powers of 2."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="You'd better set embed_dim")
+        yield
+
+
 def attention_config(config: SeqFormerConfig) -> DeformableDetrConfig:
     """What transformers' layers need to know."""
     return DeformableDetrConfig(
@@ -211,7 +223,8 @@ def attention_config(config: SeqFormerConfig) -> DeformableDetrConfig:
 def encoder_layers(config: SeqFormerConfig) -> nn.ModuleList:
     """Layers that work on each picture's tokens by themselves."""
     shared = attention_config(config)
-    layers: list[Any] = [DeformableDetrEncoderLayer(shared) for _ in range(config.encoder_layers)]
+    with any_channels():
+        layers: list[Any] = [DeformableDetrEncoderLayer(shared) for _ in range(config.encoder_layers)]
     for layer in layers:
         layer.self_attn.attn = LevelSampling()
     return nn.ModuleList(layers)
