@@ -128,8 +128,20 @@ def annotated_frames(frames: pa.Table) -> list[int]:
 
 
 def read_partitions(path: str) -> dict[int, int] | None:
-    """LV-VIS's partition of each category id, from a file of it; None without a path."""
-    return read_tube_file(Path(os.path.expandvars(path))).partitions if path else None
+    """LV-VIS's partition of each category id, from a file of it; None without a path.
+
+    Raises:
+        MissingInput, BadInput: no such file, no YTVIS document, or its categories have no partitions.
+    """
+    if not path:
+        return None
+    found = read_tube_file(Path(os.path.expandvars(path))).partitions
+    if not found:
+        raise BadInput(
+            f"{path}: expected categories with 'partition' (0 and 1 are base, 2 and 3 novel), found none; take "
+            "LV-VIS's own file, or leave categories_json empty"
+        )
+    return found
 
 
 def _video(truth: pa.Table, predicted: pa.Table, summary: pa.Table | None, size: tuple[int, int]) -> VisVideo:

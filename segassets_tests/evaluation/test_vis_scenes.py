@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from segassets.errors import BadInput
+from segassets.errors import BadInput, MissingInput
 from segassets.evaluation import vis_scenes as vis
 from segassets.masks import rle
 from segassets.masks.schemas import FRAMES, TUBES
@@ -105,6 +107,22 @@ def test_figures_by_category_only_where_predictions_have_some():
         vis.judge_scenes([video], {0: "cup"}, {0: 2}), by_category=vis.has_categories([video])
     )
     assert told["per_class"]["ap"] == told["novel"]["ap"] == pytest.approx(1) and told["base"]["ap"] is None
+
+
+def test_partitions_that_are_asked_for_must_be_there(tmp_path):
+    assert vis.read_partitions("") is None
+    with pytest.raises(MissingInput, match=r"none\.json"):
+        vis.read_partitions(str(tmp_path / "none.json"))
+    path = tmp_path / "ytvis.json"
+    document = {"videos": [], "annotations": [], "categories": [{"id": 3, "name": "cup"}]}
+    path.write_text(json.dumps(document))
+    with pytest.raises(
+        BadInput, match=r"expected categories with 'partition' .* leave categories_json empty"
+    ):
+        vis.read_partitions(str(path))
+    document["categories"][0]["partition"] = 2
+    path.write_text(json.dumps(document))
+    assert vis.read_partitions(str(path)) == {3: 2}
 
 
 def test_the_box_in_the_middle():
