@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import yaml
+
 from segassets_tests.deployment import Deployment, add_tiny_model, make_deployment
+from segassets_tests.models.seqformer.tiny import tiny_model
 
 EXPERIMENT = """name: {name}
 description: Shapes, for tests.
@@ -29,6 +32,18 @@ def make_training_deployment(folder: Path) -> Deployment:
     add_experiment(made, "shapes")
     add_experiment(made, "scene_adapt")
     return made
+
+
+def add_segmenter(deployment: Deployment, *names: str, masks: str = "annotations") -> None:
+    """The model `tiny-seqformer`, and experiments that train it for two steps on masks of that asset."""
+    configs = deployment.folder / "configs"
+    (configs / "experiments").mkdir(exist_ok=True)
+    (configs / "models" / "tiny-seqformer.yaml").write_text(yaml.safe_dump(tiny_model(device="cpu")))
+    for name in names:
+        values = yaml.safe_load(EXPERIMENT.format(name=name, steps=2))
+        values |= {"recipe": "vis", "model": "tiny-seqformer", "augment": {"affine": None}}
+        values["data"]["train"][0]["masks"] = masks
+        (configs / "experiments" / f"{name}.yaml").write_text(yaml.safe_dump(values))
 
 
 def add_experiment(deployment: Deployment, name: str, steps: int = 4) -> Path:

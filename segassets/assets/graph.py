@@ -89,8 +89,8 @@ RUN_EXPERIMENTS = Use(
 )
 TRAIN_SEGMENTERS = Use(
     "train_segmenters",
-    "Train files of configs/experiments/ whose recipe is vis or vis_from_rooms.",
-    tuple(asset.name for asset in SEGMENTER_ASSETS),
+    "Train and report on files of configs/experiments/ whose recipe is vis or vis_from_rooms.",
+    (*(asset.name for asset in SEGMENTER_ASSETS), experiment_report.name),
 )
 ASKED_USES = (
     TRAIN_SCENES,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from segassets.learning.experiment import Experiment
 
 FIGURES_FILE = "vis_figures.json"
+TEACHERS = ("pseudo_tubes", "sam2_tracks")  # tubes nobody drew
 
 
 class SceneSegmenter(StrictModel):
@@ -113,7 +115,8 @@ def vis_checkpoint(work: Work, experiment: Experiment) -> Made:
     """A SeqFormer trained as a file of `configs/experiments/` with recipe `vis` or `vis_from_rooms` says.
 
     The folder is that of `sam2_checkpoint`; `vis_figures.json` holds AP and AR on the experiment's validation scenes,
-    of the trained network and of the one it started from. A killed training goes on from its last checkpoint.
+    of the trained network and of the one it started from, and those of the tubes it learned from. A killed training
+    goes on from its last checkpoint.
     """
     from segassets.storage.atomic import write_text
 
@@ -127,17 +130,36 @@ def vis_checkpoint(work: Work, experiment: Experiment) -> Made:
 
 
 def _judged(work: Work, experiment: Experiment) -> dict[str, Any]:
-    """Figures on each validation source, of the trained network and the start; {} where there is none."""
-    from segassets.evaluation.segmenter import evaluate_segmenter
-    from segassets.learning.clip_sources import open_training_scenes
+    """Figures on the validation scenes of the trained network and its start, and of the tubes it learned from on their
+    own scenes, by the name of their asset; {} without validation scenes."""
+    from segassets.evaluation.segmenter import evaluate_segmenter, evaluate_tubes
     from segassets.models.registry import load_spec, read_spec
+    from segassets.storage.store import ArtifactStore
 
     if not experiment.data.val:
         return {}
-    source = experiment.data.val[0]
-    names = [scene.key for scene in open_training_scenes(source.model_copy(update={"masks": "annotations"}))]
+    places = _places(experiment.data.val)
     specs = {"trained": read_spec(work.out / "model.yaml"), "start": load_spec(experiment.model, work.store)}
-    return {what: evaluate_segmenter(spec, source.dataset, names=names) for what, spec in specs.items()}
+    told: dict[str, Any] = {what: evaluate_segmenter(spec, places) for what, spec in specs.items()}
+    for asset in dict.fromkeys(source.masks for source in experiment.data.train if source.masks in TEACHERS):
+        sources = [source for source in experiment.data.train if source.masks == asset]
+        place = ArtifactStore(sources[0].root or work.store.root, sources[0].tag or work.store.tag)
+        told[asset] = evaluate_tubes(asset, _places(sources), place)
+    return {what: found for what, found in told.items() if found is not None}
+
+
+def _places(sources: Sequence[ClipData]) -> dict[str, list[str]]:
+    """The scenes of some sources of clips, by dataset."""
+    from segassets.datasets.config import load_dataset
+    from segassets.datasets.load import dataset_keys
+    from segassets.datasets.selection import select_scenes
+
+    found: dict[str, list[str]] = {}
+    for source in sources:
+        known = {source.dataset: dataset_keys(load_dataset(source.dataset))}
+        named = found.setdefault(source.dataset, [])
+        named += [key for key in select_scenes(source.scenes, known) if key not in named]
+    return found
 
 
 @scene_asset(

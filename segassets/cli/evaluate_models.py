@@ -97,25 +97,25 @@ def evaluate_segmenters(
         folder = store.open("vis_checkpoint", key).path
         if not datasets:
             stored = json.loads((folder / FIGURES_FILE).read_text("utf-8"))
-            told += [{"experiment": key, "network": what, **found} for what, found in stored.items()]
+            told += [{"experiment": key, "judged": what, **found} for what, found in stored.items()]
         for name in datasets:
             specs = {"trained": read_spec(folder / "model.yaml")}
             if start:
                 specs["start"] = load_spec(load_experiment(key, asked.overrides).model, store)
             for what, spec in specs.items():
-                found = evaluate_segmenter(spec, name, device=device, max_scenes=scenes)
-                told.append({"experiment": key, "network": what, **found})
+                found = evaluate_segmenter(spec, {name: None}, device=device, max_scenes=scenes)
+                told.append({"experiment": key, "judged": what, **found})
     if as_json:
         print_json(told)
         return
     rows = [
         (
             row["experiment"],
-            row["network"],
+            row["judged"],
             row["dataset"],
             row["objects"],
             *(row[f]["value"] for f in FIGURES),
         )
         for row in told
     ]
-    print_table(("experiment", "network", "dataset", "objects", *FIGURES), rows)
+    print_table(("experiment", "judged", "dataset", "objects", *FIGURES), rows)

@@ -19,6 +19,10 @@ app = typer.Typer(
 
 _JSON = typer.Option(False, "--json", help="As JSON.")
 _TAG = typer.Option(None, help="Experiment tag of the results.")
+_COMPARED = (
+    "iou", "iou_start", "iou_first_mask", "dice", "j_and_f", "best_threshold", "ap", "ap50", "ap50_start", "recall50",
+    "mean_best_iou", "train_loss", "seconds",
+)  # fmt: skip
 _ROOT = typer.Option(None, help="Where results lie; else SEGASSETS_OUTPUT_ROOT.")
 
 
@@ -41,7 +45,7 @@ def list_(tag: str | None = _TAG, output_root: str | None = _ROOT, as_json: bool
     if as_json:
         print_json(rows)
         return
-    columns = ("name", "data", "prompt", "loss", "trained", "state", "iou", "registered")
+    columns = ("name", "data", "taught by", "prompt", "loss", "trained", "state", "iou", "ap50", "registered")
     print_table(columns, [[row.get(column) for column in columns] for row in rows])
     if not all(row["registered"] for row in rows):
         typer.echo(
@@ -130,7 +134,8 @@ def compare(
     output_root: str | None = _ROOT,
     as_json: bool = _JSON,
 ) -> None:
-    """Experiments that have results in one table, best IoU first; with --page, table and plots as a page.
+    """Experiments that have results in one table, best IoU first, then segmenters, best AP50 first; with --page, table
+    and plots as a page.
 
     Examples:
 
@@ -141,6 +146,7 @@ def compare(
     from segassets.errors import MissingInput
     from segassets.evaluation.many import matches
     from segassets.learning.experiment_results import entries_of
+    from segassets.reports.experiment_tables import choice_names, ranked
     from segassets.reports.experiments import write_experiments_report
 
     store = _store(tag, output_root)
@@ -157,27 +163,24 @@ def compare(
     if page is not None:
         write_experiments_report(entries, page, tag=store.tag)
         typer.echo(f"page written to {page.absolute() / 'report.html'}", err=True)
-    entries.sort(key=lambda entry: -entry.figures.get("iou", -1.0))
+    entries = ranked(entries)
     if as_json:
         print_json(
             [{"name": e.name, **e.choices, **e.figures, "on": e.on, "stale": e.stale} for e in entries]
         )
         return
-    names = (
-        "iou",
-        "iou_start",
-        "iou_first_mask",
-        "dice",
-        "j_and_f",
-        "best_threshold",
-        "train_loss",
-        "seconds",
-    )
+    choices = choice_names(entries)
+    names = [name for name in _COMPARED if any(name in entry.figures for entry in entries)]
     rows = [
-        (e.name, *e.choices.values(), *(e.figures.get(name) for name in names), e.stale or e.on)
+        (
+            e.name,
+            *(e.choices.get(name, "") for name in choices),
+            *(e.figures.get(name) for name in names),
+            e.stale or e.on,
+        )
         for e in entries
     ]
-    print_table(("name", *entries[0].choices, *names, "judged on"), rows)
+    print_table(("name", *choices, *names, "judged on"), rows)
 
 
 @app.command()
@@ -221,22 +224,15 @@ def _row(name: str, store: ArtifactStore) -> dict[str, Any]:
     """One experiment as the list shows it; what is wrong with its file stands where its data would."""
     from segassets.errors import SegassetsError
     from segassets.learning.experiment import load_experiment
-    from segassets.learning.experiment_results import CHAIN, choices_of, entry_of
+    from segassets.learning.experiment_results import choices_of, reached
 
     try:
         experiment = load_experiment(name)
     except SegassetsError as error:
         return {"name": name, "data": str(error), "state": "wrong file"}
-    row: dict[str, Any] = {"name": name, **choices_of(experiment.model_dump(mode="json"))}
-    states = (
-        (CHAIN.checkpoint, "trained"),
-        (CHAIN.evaluation, "evaluated"),
-        (CHAIN.threshold, "threshold found"),
-    )
-    reached = [word for asset, word in states if store.has(asset, name)]
-    row["state"] = reached[-1] if reached else "-"
-    if reached:
-        row["iou"] = entry_of(store, name).figures.get("iou")
+    state, figures = reached(store, name)
+    row: dict[str, Any] = {"name": name, **choices_of(experiment.model_dump(mode="json")), "state": state}
+    row |= {figure: figures[figure] for figure in ("iou", "ap50") if figure in figures}
     return row | {"description": experiment.description}
 
 

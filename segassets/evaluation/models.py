@@ -108,7 +108,7 @@ def evaluate_model(
     if spec.family == "seqformer":
         from segassets.evaluation.segmenter import evaluate_segmenter
 
-        return evaluate_segmenter(spec, dataset, device=device, max_scenes=max_scenes)
+        return evaluate_segmenter(spec, {dataset: None}, device=device, max_scenes=max_scenes)
     network = get_network(spec, device or spec.device, spec.precision)
     segmenter = Sam2ImageSegmenter(network, spec.precision)
     figures, scenes = Figures(), 0

@@ -24,6 +24,7 @@ MASK_ASSETS = (
     "sam2_tracks",
     "pseudo_masks",
     "pseudo_tubes",
+    "vis_scene_checkpoint",
 )
 
 

@@ -14,7 +14,7 @@ from segassets.learning.checkpoint_folder import CURVES, EXAMPLES, EXPERIMENT, r
 from segassets.masks.schemas import METRICS
 from segassets.masks.table import read_table
 from segassets.models.trained import CHAINS, THRESHOLD_FILE
-from segassets.reports.experiments import ExperimentEntry
+from segassets.reports.experiment_tables import ExperimentEntry
 from segassets.storage.store import ArtifactStore
 from segassets.yaml_files import read_yaml
 
@@ -64,23 +64,44 @@ def segmenter_entry(store: ArtifactStore, name: str) -> ExperimentEntry:
     """
     folder = store.peek(SEGMENTER, name).path
     experiment = read_yaml(folder / EXPERIMENT)
-    judged = folder / VIS_FIGURES
-    told = json.loads(judged.read_text("utf-8")) if judged.is_file() else {}
-    trained, start = told.get("trained") or {}, told.get("start") or {}
-    figures = {key: trained[key]["value"] for key in VIS_SHOWN if key in trained}
-    if "ap50" in start:
-        figures["ap50_start"] = start["ap50"]["value"]
-    known = {key: value for key, value in figures.items() if value is not None}
+    path = folder / VIS_FIGURES
+    told = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    judged = [_judged_row(what, found) for what, found in told.items()]
+    trained = next((row for row in judged if row["judged"] == "trained"), {})
+    figures = {key: trained[key] for key in VIS_SHOWN if trained.get(key) is not None}
+    figures |= {f"ap50_{row['judged']}": row["ap50"] for row in judged if row["judged"] == "start"}
     on = f"{trained['scenes']} scenes of {trained['dataset']}" if trained else ""
     return ExperimentEntry(
         name=name,
         description=experiment.get("description", ""),
         choices=choices_of(experiment),
-        figures={**read_record(folder)["figures"], **known},
+        figures={**read_record(folder)["figures"], **figures},
         on=on,
         curves=pq.read_table(folder / CURVES),
         examples=sorted((folder / EXAMPLES).glob("*.png")),
+        finds_instances=True,
+        judged=judged,
     )
+
+
+def reached(store: ArtifactStore, name: str) -> tuple[str, dict[str, float]]:
+    """How far an experiment has come, in words, and its figures; ("-", {}) where it is not trained."""
+    if store.has(SEGMENTER, name):
+        entry = segmenter_entry(store, name)
+        return ("evaluated" if entry.judged else "trained"), dict(entry.figures)
+    states = (
+        (CHAIN.threshold, "threshold found"),
+        (CHAIN.evaluation, "evaluated"),
+        (CHAIN.checkpoint, "trained"),
+    )
+    state = next((words for asset, words in states if store.has(asset, name)), "-")
+    return state, dict(entry_of(store, name).figures) if state != "-" else {}
+
+
+def _judged_row(what: str, found: dict[str, Any]) -> dict[str, Any]:
+    """One row of figures: of the trained network, of its start, or of the tubes it learned from."""
+    figures = {key: found[key]["value"] for key in VIS_SHOWN if key in found}
+    return {"judged": what, **{key: found[key] for key in ("dataset", "scenes", "objects")}, **figures}
 
 
 def choices_of(experiment: dict[str, Any]) -> dict[str, str]:
@@ -88,8 +109,12 @@ def choices_of(experiment: dict[str, Any]) -> dict[str, str]:
     data, modules = experiment.get("data") or {}, experiment.get("modules") or {}
     names = dict.fromkeys(Path(str(source["dataset"])).stem for source in data.get("train") or ())
     trainable = modules.get("trainable") or []
+    where = ", ".join(names) or experiment.get("recipe", "")
+    if str(experiment.get("recipe", "")).startswith("vis"):
+        masks = dict.fromkeys(source["masks"] for source in data.get("train") or ())
+        return {"data": where, **({"taught by": ", ".join(masks)} if masks else {})}
     return {
-        "data": ", ".join(names) or experiment.get("recipe", ""),
+        "data": where,
         "prompt": (experiment.get("prompts") or {}).get("type", ""),
         "loss": (experiment.get("loss") or {}).get("preset", ""),
         "trained": "all" if len(trainable) >= _MODULES else ", ".join(trainable),

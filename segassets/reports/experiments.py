@@ -4,71 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from segassets import __version__
 from segassets.reports import svg
 from segassets.reports.chart import bars
+from segassets.reports.experiment_tables import (
+    ExperimentEntry,
+    choice_names,
+    columns_of,
+    judged_table,
+    markdown,
+    ranked,
+    table_row,
+)
 from segassets.reports.learning import curve_plots, curves_of, experiments_plot, threshold_plot
 from segassets.reports.pictures import data_uris
-from segassets.reports.words import cell, environment, figure, seconds, several, size
+from segassets.reports.words import environment, several
 from segassets.storage import atomic
 
 PAGE, MARKDOWN, TABLE = "report.html", "report.md", "experiments.json"
-# column: name of the figure, how it is written
-COLUMNS: dict[str, tuple[str, Any]] = {
-    "IoU": ("iou", lambda value: figure(value, 3)),
-    "IoU of its start": ("iou_start", lambda value: figure(value, 3)),
-    "first mask kept": ("iou_first_mask", lambda value: figure(value, 3)),
-    "Dice": ("dice", lambda value: figure(value, 3)),
-    "J&F": ("j_and_f", lambda value: figure(value, 3)),
-    "MAE": ("mae", lambda value: figure(value, 4)),
-    "AP": ("ap", lambda value: figure(value, 3)),
-    "AP50": ("ap50", lambda value: figure(value, 3)),
-    "AP50 of its start": ("ap50_start", lambda value: figure(value, 3)),
-    "AR10": ("ar10", lambda value: figure(value, 3)),
-    "best IoU of a tube": ("mean_best_iou", lambda value: figure(value, 3)),
-    "threshold": ("best_threshold", figure),
-    "Dice there": ("best_dice", lambda value: figure(value, 3)),
-    "training loss": ("train_loss", lambda value: figure(value, 3)),
-    "validation loss": ("val_loss", lambda value: figure(value, 3)),
-    "steps": ("steps", lambda value: figure(value, 0)),
-    "parameters trained": ("parameters_trained", lambda value: "–" if value is None else f"{value:,.0f}"),
-    "samples/s": ("samples_per_s", lambda value: figure(value, 1)),
-    "objects/s": ("objects_per_s", lambda value: figure(value, 1)),
-    "time": ("seconds", seconds),
-    "peak memory": ("peak_memory_bytes", size),
-}
-
-
-@dataclass(frozen=True)
-class ExperimentEntry:
-    """One experiment that has results.
-
-    Attributes:
-        choices: what tells it from the others: dataset, prompt, loss, modules.
-        figures: numbers by the names of COLUMNS.
-        on: what it was judged on; empty when it was not.
-        stale: what of it no longer fits, in words; empty when all does.
-        curves: table of step, metric, value.
-        threshold_curve: rows of threshold, dice, iou.
-        examples: pictures of predictions.
-    """
-
-    name: str
-    description: str
-    choices: Mapping[str, str]
-    figures: Mapping[str, float]
-    on: str = ""
-    stale: str = ""
-    curves: pa.Table | None = None
-    threshold_curve: Sequence[Mapping[str, float]] = ()
-    examples: Sequence[Path] = field(default_factory=tuple)
 
 
 def write_experiments_report(
@@ -81,21 +39,20 @@ def write_experiments_report(
         about: name of the one the page is about, shown with its curves and pictures; None for a comparison alone.
 
     Returns:
-        {"experiments": count, "rank": place of `about` by IoU or None}.
+        {"experiments": count, "rank": place of `about` by IoU, or by AP50 among segmenters; None when not judged}.
     """
-    ranked = sorted(
-        entries, key=lambda entry: (-entry.figures.get("iou", -1.0), -entry.figures.get("ap50", -1.0))
-    )
-    columns = columns_of(ranked)
-    subject = next((entry for entry in ranked if entry.name == about), None)
-    plots = comparison_plots(ranked)
+    entries = ranked(entries)
+    columns = columns_of(entries)
+    subject = next((entry for entry in entries if entry.name == about), None)
+    plots = comparison_plots(entries)
     own = {} if subject is None else subject_plots(subject)
     view = {
         "tag": tag,
         "subject": subject,
         "columns": columns,
-        "choices": choice_names(ranked),
-        "rows": [table_row(entry, choice_names(ranked), columns) for entry in ranked],
+        "choices": choice_names(entries),
+        "rows": [table_row(entry, choice_names(entries), columns) for entry in entries],
+        "judged": judged_table(subject),
         "plots": plots,
         "own": own,
         "uris": data_uris(_examples(subject), 2_000_000),
@@ -107,38 +64,10 @@ def write_experiments_report(
     atomic.write_text(out_dir / PAGE, environment().get_template("experiments.html.j2").render(view))
     for name, text in {**plots, **own}.items():
         atomic.write_text(out_dir / f"{name}.svg", text)
-    facts = [{"name": e.name, **e.choices, **e.figures, "on": e.on, "stale": e.stale} for e in ranked]
+    facts = [{"name": e.name, **e.choices, **e.figures, "on": e.on, "stale": e.stale} for e in entries]
     atomic.write_text(out_dir / TABLE, json.dumps(facts, indent=1))
-    atomic.write_text(out_dir / MARKDOWN, markdown(ranked, subject, [*own, *plots]))
-    rank = None if subject is None or "iou" not in subject.figures else ranked.index(subject) + 1
-    return {"experiments": len(ranked), "rank": rank}
-
-
-def choice_names(entries: Sequence[ExperimentEntry]) -> list[str]:
-    """Columns of what tells experiments apart, in order of appearance."""
-    return list(dict.fromkeys(name for entry in entries for name in entry.choices))
-
-
-def columns_of(entries: Sequence[ExperimentEntry]) -> list[str]:
-    """Columns of which some experiment has the figure: networks that follow prompts have IoU, segmenters AP."""
-    return [
-        name
-        for name, (figure_of, _) in COLUMNS.items()
-        if any(figure_of in entry.figures for entry in entries)
-    ]
-
-
-def table_row(
-    entry: ExperimentEntry, choices: Sequence[str], columns: Sequence[str] = tuple(COLUMNS)
-) -> dict[str, Any]:
-    """One experiment as the table shows it."""
-    return {
-        "name": entry.name,
-        "choices": [entry.choices.get(name, "") for name in choices],
-        "cells": [write(entry.figures.get(name)) for name, write in map(COLUMNS.__getitem__, columns)],
-        "on": entry.on,
-        "stale": entry.stale,
-    }
+    atomic.write_text(out_dir / MARKDOWN, markdown(entries, subject, [*own, *plots]))
+    return {"experiments": len(entries), "rank": None if subject is None else _place(subject, entries)}
 
 
 def comparison_plots(entries: Sequence[ExperimentEntry]) -> dict[str, str]:
@@ -174,28 +103,12 @@ def subject_plots(entry: ExperimentEntry) -> dict[str, str]:
     return plots
 
 
-def markdown(
-    entries: Sequence[ExperimentEntry], subject: ExperimentEntry | None, plots: Sequence[str]
-) -> str:
-    """The page as Markdown, with the plots beside it."""
-    names = choice_names(entries)
-    columns = columns_of(entries)
-    head = ["experiment", *names, *columns, "judged on"]
-    lines = [f"# {subject.name}" if subject else "# Experiments", ""]
-    if subject is not None and subject.description:
-        lines += [subject.description, ""]
-    lines += ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for row in (table_row(entry, names, columns) for entry in entries):
-        own = [
-            row["name"],
-            *row["choices"],
-            *row["cells"],
-            row["on"] + (f" ({row['stale']})" if row["stale"] else ""),
-        ]
-        lines.append("| " + " | ".join(cell(str(item)) for item in own) + " |")
-    for name in plots:
-        lines += ["", f"![{name.replace('_', ' ')}]({name}.svg)"]
-    return "\n".join(lines) + "\n"
+def _place(subject: ExperimentEntry, entries: Sequence[ExperimentEntry]) -> int | None:
+    """Place of an experiment among those judged by the same figure."""
+    by = next((name for name in ("iou", "ap50") if name in subject.figures), None)
+    if by is None:
+        return None
+    return [entry.name for entry in entries if by in entry.figures].index(subject.name) + 1
 
 
 def _marks(figures: Mapping[str, float]) -> dict[str, float]:

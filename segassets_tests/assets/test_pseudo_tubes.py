@@ -17,6 +17,7 @@ from segassets.masks.schemas import MASKS, TUBES
 from segassets.masks.table import read_table
 from segassets.storage.store import ArtifactStore
 from segassets_tests.deployment import add_tiny_model, draw_shapes, run_assets
+from segassets_tests.mask_pictures import write_mask_pictures
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 ASSETS = (frames, pseudo_masks, pseudo_tubes)
@@ -130,7 +131,7 @@ def test_tubes_are_judged(deployment, monkeypatch):
     monkeypatch.setenv("SEGASSETS_PSEUDO_MASKS__MASKS__ROOT", str(root))
     monkeypatch.setenv("SEGASSETS_PSEUDO_TUBES__MIN_MASKS", "0")
     key = deployment.keys[0]
-    draw_truth(deployment, root / "shard-0000")
+    write_mask_pictures(root / "shard-0000")
     assets = (*ASSETS, coco_masks, vis_evaluation)
     with dg.DagsterInstance.ephemeral() as instance:
         result = run_assets(instance, assets, [key], deployment, checks=(foreground_quality, tube_quality))
@@ -147,15 +148,3 @@ def test_tubes_are_judged(deployment, monkeypatch):
     rows = read_table(folder / "metrics.parquet", METRICS).to_pylist()
     assert {row["asset"] for row in rows} == {"pseudo_tubes"}
     assert {row["metric"]: row["value"] for row in rows}["ap75"] == 1
-
-
-def draw_truth(deployment, folder) -> None:
-    """Mask pictures of the annotations of the first scene."""
-    from PIL import ImageDraw
-
-    folder.mkdir(parents=True)
-    for number in range(2):
-        ids = Image.new("L", SIZE[::-1])
-        for at, polygon in enumerate(draw_shapes(number, SIZE)[1], 1):
-            ImageDraw.Draw(ids).polygon(list(zip(polygon[::2], polygon[1::2], strict=True)), fill=at)
-        ids.save(folder / f"mask_{number:03d}.png")

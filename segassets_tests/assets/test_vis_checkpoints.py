@@ -14,9 +14,8 @@ from segassets.masks.table import read_table
 from segassets.orchestration.partitions import EXPERIMENT, register, register_scenes
 from segassets.storage.store import ArtifactStore
 from segassets_tests.assets.test_training import SCENE, execute, metadata_of
-from segassets_tests.models.seqformer.tiny import tiny_config
-from segassets_tests.training_deployment import EXPERIMENT as TEXT
-from segassets_tests.training_deployment import make_training_deployment
+from segassets_tests.mask_pictures import write_mask_pictures
+from segassets_tests.training_deployment import add_segmenter, make_training_deployment
 
 pytestmark = pytest.mark.filterwarnings("ignore:Asset job")
 
@@ -24,16 +23,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:Asset job")
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory):
     made = make_training_deployment(tmp_path_factory.mktemp("vis") / "deployment")
-    configs = made.folder / "configs"
-    spec = {
-        "name": "tiny-seqformer", "family": "seqformer", "licence": "none", "image_size": 64, "device": "cpu",
-        "source": {"kind": "random"}, "network": tiny_config(picture="square").model_dump(mode="json"),
-    }  # fmt: skip
-    (configs / "models" / "tiny-seqformer.yaml").write_text(yaml.safe_dump(spec))
-    for name in ("segments", "vis_scene"):
-        values = yaml.safe_load(TEXT.format(name=name, steps=2))
-        values |= {"recipe": "vis", "model": "tiny-seqformer", "augment": {"affine": None}}
-        (configs / "experiments" / f"{name}.yaml").write_text(yaml.safe_dump(values))
+    add_segmenter(made, "segments", "vis_scene")
+    add_segmenter(made, "taught", masks="pseudo_tubes")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEGASSETS_CONFIGS", made.environ["SEGASSETS_CONFIGS"])
         patch.setenv("SEGASSETS_OUTPUT_ROOT", made.environ["SEGASSETS_OUTPUT_ROOT"])
@@ -46,7 +37,7 @@ def deployment(tmp_path_factory):
 @pytest.fixture(scope="module")
 def instance(deployment):
     with dg.DagsterInstance.ephemeral() as found:
-        register(found, EXPERIMENT, ["segments", "shapes"])
+        register(found, EXPERIMENT, ["segments", "shapes", "taught"])
         register_scenes(found, deployment.keys)
         yield found
 
@@ -59,6 +50,25 @@ def test_an_experiment_trains_a_segmenter_and_judges_it(instance, deployment):
     folder = ArtifactStore(deployment.output).peek("vis_checkpoint", "segments").path
     judged = yaml.safe_load((folder / "vis_figures.json").read_text())
     assert judged["trained"]["scenes"] == 1 and judged["trained"]["objects"] > 0
+    report = ArtifactStore(deployment.output).peek("experiment_report", "segments")
+    assert set(report.provenance.inputs) == {"vis_checkpoint"}  # and nothing of networks that follow prompts
+    shown = metadata_of(result)["experiment_report"]
+    assert shown["rank"].value == 1 and 0 <= shown["ap50"].value <= 1 and "preview" in shown
+    assert "the network it started from" in (report.path / "report.html").read_text()
+
+
+def test_an_experiment_on_tubes_is_judged_beside_them(instance, deployment):
+    assert execute(instance, "prepare_footage", SCENE).success
+    root = deployment.folder / "videocutler"
+    write_mask_pictures(root / "shard-0000", (48, 64))
+    pictures = {"source": "videocutler_png", "masks": {"root": str(root)}}
+    values = {"pseudo_masks": pictures, "pseudo_tubes": {"min_masks": 0}}
+    assert execute(instance, "make_pseudo_tubes", SCENE, values, ["pseudo_masks", "pseudo_tubes"]).success
+    assert execute(instance, "train_segmenters", "taught", None, ["vis_checkpoint"]).success
+    folder = ArtifactStore(deployment.output).peek("vis_checkpoint", "taught").path
+    judged = yaml.safe_load((folder / "vis_figures.json").read_text())
+    assert set(judged) == {"trained", "start", "pseudo_tubes"}
+    assert judged["pseudo_tubes"]["ap50"]["value"] == pytest.approx(1)
 
 
 def test_a_scene_trains_a_segmenter_that_finds_its_tubes(instance, deployment):

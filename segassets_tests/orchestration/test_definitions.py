@@ -156,7 +156,7 @@ ASKED = {
     "vis_checkpoint": (set(), "experiments", 1, "gpu", {"loads"}, "experiment"),
     "sam2_threshold_search": ({"sam2_checkpoint_evaluation"}, "experiments", 20, None, set(), "experiment"),
     "experiment_report": (
-        {"sam2_checkpoint", "sam2_checkpoint_evaluation", "sam2_threshold_search"},
+        {"sam2_checkpoint", "sam2_checkpoint_evaluation", "sam2_threshold_search", "vis_checkpoint"},
         "experiments",
         15,
         None,

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from segassets.reports.chart import bars, chart, log_ticks, ticks
-from segassets.reports.experiments import ExperimentEntry, write_experiments_report
+from segassets.reports.experiment_tables import ExperimentEntry
+from segassets.reports.experiments import write_experiments_report
 from segassets.reports.learning import curve_plots
 
 
@@ -93,9 +94,29 @@ def test_segmenters_stand_in_columns_of_their_own(tmp_path):
     ]
     told = write_experiments_report(entries, tmp_path, about="tubes")
     text = (tmp_path / "report.md").read_text()
-    assert told["rank"] is None and "| AP50 | AP50 of its start | AR10 |" in text and "IoU" not in text
+    assert told["rank"] == 1 and "| AP50 | AP50 of its start | AR10 |" in text and "IoU" not in text
     assert text.index("| tubes |") < text.index("| weak |")
     assert (tmp_path / "tubes.svg").is_file() and not (tmp_path / "quality.svg").exists()
     both = [*entries, ExperimentEntry("follows", "", {"data": "rooms"}, {"iou": 0.5})]
     write_experiments_report(both, tmp_path)
     assert "| IoU | AP | AP50 |" in (tmp_path / "report.md").read_text()
+
+
+def test_the_page_of_a_segmenter_lays_it_beside_its_start_and_its_tubes(tmp_path):
+    found = {"dataset": "rooms", "scenes": 1, "objects": 11, "ap": 0.1, "ap50": 0.3, "recall50": None}
+    judged = [{"judged": what, **found} for what in ("trained", "start", "pseudo_tubes")]
+    entry = ExperimentEntry(
+        "tubes", "", {"data": "rooms"}, {"ap50": 0.3}, judged=judged, finds_instances=True
+    )
+    write_experiments_report([entry], tmp_path, about="tubes")
+    for page in ("report.html", "report.md"):
+        text = (tmp_path / page).read_text()
+        for words in (
+            "this network",
+            "the network it started from",
+            "pseudo_tubes it learned from",
+            "11 objects, 1 scene",
+        ):
+            assert words in text, (page, words)
+    write_experiments_report([entry], tmp_path)
+    assert "this network" not in (tmp_path / "report.html").read_text()  # a comparison is about none of them
