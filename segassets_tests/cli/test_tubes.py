@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
 from segassets.cli.app import app
 from segassets.errors import BadConfig, MissingInput
 from segassets.masks import rle
-from segassets_tests.deployment import draw_shapes, make_deployment
-
-SIZE = (96, 128)
+from segassets_tests.deployment import make_deployment
+from segassets_tests.mask_pictures import write_mask_pictures
+from segassets_tests.training_deployment import add_segmenter
 
 
 @pytest.fixture
@@ -26,13 +25,7 @@ def deployment(tmp_path, monkeypatch):
     monkeypatch.setenv("SEGASSETS_PSEUDO_MASKS__SOURCE", "videocutler_png")
     monkeypatch.setenv("SEGASSETS_PSEUDO_MASKS__MASKS__ROOT", str(tmp_path / "masks"))
     monkeypatch.setenv("SEGASSETS_PSEUDO_TUBES__MIN_MASKS", "0")
-    folder = tmp_path / "masks" / "shard-0000"
-    folder.mkdir(parents=True)
-    for number in range(2):
-        ids = Image.new("L", SIZE[::-1])
-        for at, polygon in enumerate(draw_shapes(number, SIZE)[1], 1):
-            ImageDraw.Draw(ids).polygon(list(zip(polygon[::2], polygon[1::2], strict=True)), fill=at)
-        ids.save(folder / f"mask_{number:03d}.png")
+    write_mask_pictures(tmp_path / "masks" / "shard-0000")
     return made
 
 
@@ -59,6 +52,36 @@ def test_from_pictures_to_figures(deployment, tmp_path):
     assert rows[deployment.keys[0]]["iou"] > 0.9 and rows["all frames"]["frames"] == 2
     record = json.loads(run("export", "ytvis", tmp_path / "out", "asset=pseudo_tubes", "--json"))
     assert record["videos"] == 1 and record["skipped"] == 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_from_pictures_to_a_trained_segmenter(deployment):
+    add_segmenter(deployment, "taught", masks="pseudo_tubes")
+    run("make", "pseudo_tubes", "-d", "shapes")
+    assert "segassets evaluate taught" in run("train", "taught")
+    judged = {row["judged"]: row for row in json.loads(run("evaluate", "taught", "--json"))}
+    assert set(judged) == {"trained", "start", "pseudo_tubes"}
+    assert judged["pseudo_tubes"]["ap50"]["value"] == pytest.approx(1) and judged["trained"]["objects"] == 6
+    elsewhere = json.loads(run("evaluate", "taught", "-d", "shapes", "--scenes", 1, "--json"))
+    assert [row["judged"] for row in elsewhere] == ["trained", "start"] and elsewhere[0]["scenes"] == 1
+    [row] = json.loads(run("experiments", "compare", "--json"))
+    assert row["taught by"] == "pseudo_tubes" and 0 <= row["ap50"] <= 1 and "ap50_start" in row
+    assert "taught" in run("experiments", "compare") and "evaluated" in run("experiments", "list")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_asset_takes_settings_that_no_run_has(deployment, tmp_path):
+    """Those of the UI's launchpad, as ASSET.KEY=VALUE."""
+    words = ["make", "vis_evaluation", "-d", "shapes", "--dry-run", "--json"]
+    items = json.loads(run(*words, "vis_evaluation.predictions=[sam2_tracks]"))["items"]
+    made = {item["asset"] for item in items}
+    assert "sam2_tracks" in made and "pseudo_tubes" not in made
+    with pytest.raises(BadConfig, match="unknown key 'predictoins'"):
+        run(*words, "vis_evaluation.predictoins=[pseudo_tubes]")
+    with pytest.raises(BadConfig, match="expected assets with tubes"):
+        run(*words, "vis_evaluation.predictions=[frames]")
+    result = CliRunner().invoke(app, [*words[:4], f"vis_evaluation.categories_json={tmp_path}/none.json"])
+    assert result.exit_code == 1 and "none.json" in result.output
 
 
 def test_what_cannot_be_made_or_judged_is_named(deployment):
