@@ -8,6 +8,8 @@ from typing import Any
 
 import typer
 
+_NO_BREAK = 100_000  # columns
+
 
 def print_json(data: Any) -> None:
     """Data for programs, on stdout."""
@@ -18,11 +20,14 @@ def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None, limit: int = 60
 ) -> None:
     """A table for people, numbers to the right; rows beyond `limit` are only counted."""
-    from rich import box
+    from rich.box import Box
     from rich.table import Table
 
     rows = [list(row) for row in rows]
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    rule = Box(
+        "    \n    \n -- \n" + "    \n" * 5, ascii=True
+    )  # as long in bytes as in characters, for `cut`
+    table = Table(title=title, title_justify="left", box=rule, pad_edge=False)
     for index, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[index], (int, float, type(None))) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
@@ -59,4 +64,6 @@ def _console() -> Any:
 
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False, emoji=False)
+    return Console(
+        width=None if sys.stdout.isatty() else _NO_BREAK, highlight=False, markup=False, emoji=False
+    )

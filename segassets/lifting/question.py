@@ -4,8 +4,8 @@
         look "red sphere"; superlative size +1; left_of look "table"; on_floor
 
 Words are looked for from left to right, the longest phrase first. What is no word of size or place is look, and goes
-to the embedder as it was asked. A relation takes the words behind it, up to the next relation; all relations are of the
-thing asked for, not of one another.
+to the embedder as it was asked, its noun with it ("red thing"). A relation takes the words behind it, up to the next
+relation; all relations are of the thing asked for, not of one another.
 """
 
 from __future__ import annotations
@@ -80,39 +80,15 @@ DEGREES: dict[str, tuple[str, bool]] = {
     "leftmost": ("leftmost", True),
     "rightmost": ("rightmost", True),
 }
-_NO_LOOK = {
-    *(
-        "the",
-        "a",
-        "an",
-        "that",
-        "which",
-        "is",
-        "are",
-        "it",
-        "where",
-        "what",
-        "find",
-        "show",
-        "me",
-        "of",
-        "and",
-    ),
-    *(
-        "thing",
-        "things",
-        "object",
-        "objects",
-        "one",
-        "something",
-        "anything",
-        "instance",
-        "stands",
-        "lies",
-        "s",
-    ),
-    *("please", "located", "to", "this", "most"),
-}
+# words that say nothing of a look
+_SILENT = {
+    "the", "a", "an", "that", "which", "is", "are", "it", "where", "what", "find", "show", "me", "of", "and", "stands",
+    "lies", "s", "please", "located", "to", "this", "most",
+}  # fmt: skip
+# nouns that any look fits; beside words of look they stay, since embedders know "red thing" better than "red"
+_ANYTHING = {
+    "thing", "things", "object", "objects", "one", "something", "anything", "instance",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -195,5 +171,5 @@ def _goes_on(words: list[str], at: int, place: str) -> bool:
 
 def _phrase(words: list[str]) -> Phrase:
     degrees = tuple(DEGREES[word] for word in words if word in DEGREES)
-    look = [word for word in words if word not in DEGREES and word not in _NO_LOOK]
-    return Phrase(" ".join(look), degrees)
+    look = [word for word in words if word not in DEGREES and word not in _SILENT]
+    return Phrase(" ".join(look) if set(look) - _ANYTHING else "", degrees)

@@ -9,9 +9,10 @@ from segassets.geometry.boxes import box_around
 from segassets.geometry.cameras import Pinhole
 from segassets.geometry.poses import to_camera
 from segassets.lifting.places import PicturePlaces, Places, RoomPlaces, picture_boxes
-from segassets.lifting.query import holds, rank
+from segassets.lifting.query import meant, rank
 from segassets.lifting.query_config import QueryConfig
 from segassets.lifting.question import parse_question
+from segassets.lifting.relations import holds
 from segassets.lifting.relevancy import relevancy
 
 # name: centre and size; world z up, the camera at (0, -3, 1) looks along +y, so that +x is right and +y away.
@@ -90,6 +91,69 @@ def test_who_is_meant(places: Places, question: str, expected: str) -> None:
 )
 def test_who_is_meant_in_the_room(question: str, expected: str) -> None:
     assert best(question, room()) == expected
+
+
+# how much a network finds that each thing looks as asked: NAMES are table, ball, cup, lamp, bin
+LOOKS = {
+    "red thing": [
+        0.05,
+        0.42,
+        0.33,
+        0.12,
+        0.38,
+    ],  # three are red; the most relevant is neither smallest nor largest
+    "lamp": [0.02, 0.03, 0.05, 0.51, 0.06],
+    "yellow lamp": [0.10, 0.24, 0.08, 0.45, 0.20],  # one is meant, though others share something
+    "striped thing": [0.30, 0.31, 0.33, 0.29, 0.30],  # all
+    "unicorn": [0.00, 0.01, 0.00, 0.02, 0.00],
+}
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("the smallest red thing", "cup"),
+        ("the largest red thing", "bin"),
+        ("the tallest red thing", "bin"),
+        ("the highest red thing", "cup"),
+        ("the leftmost red thing", "ball"),
+        ("the smallest red thing on the floor", "ball"),
+        ("the smallest red thing in front of the lamp", "cup"),
+        ("the largest lamp", "lamp"),
+        ("the smallest lamp", "lamp"),
+        ("the smallest yellow lamp", "lamp"),
+        ("the largest striped thing", "table"),
+        ("the smallest striped thing", "cup"),
+        ("the smallest unicorn", "lamp"),
+        ("the thing above the largest striped thing", "cup"),
+    ],
+)
+def test_a_superlative_chooses_among_what_looks_as_asked(question: str, expected: str) -> None:
+    def looks(words: str) -> np.ndarray:
+        return np.array(LOOKS[words])
+
+    found, _ = rank(parse_question(question), looks, room(), np.ones(len(NAMES)), QueryConfig())
+    assert NAMES[found[0].position] == expected
+
+
+def test_what_is_meant_comes_before_what_is_most() -> None:
+    """All red things, smallest first, and only then the others."""
+    found, _ = rank(
+        parse_question("the smallest red thing"),
+        lambda words: np.array(LOOKS[words]),
+        room(),
+        np.ones(len(NAMES)),
+        QueryConfig(),
+    )
+    order = [NAMES[item.position] for item in found]
+    assert order[:3] == ["cup", "ball", "bin"] and found[0].relevancy == 0.33
+    assert found[0].parts["look"] == 1.0 > found[3].parts["look"]
+
+
+def test_who_is_meant_by_relevancy_alone() -> None:
+    for values in LOOKS.values():
+        assert meant(np.array(values)).sum() == {0.42: 3, 0.51: 1, 0.45: 1, 0.33: 5, 0.02: 1}[max(values)]
+    assert meant(np.array([0.2])).tolist() == [True]
 
 
 def test_relations_are_one_sided() -> None:

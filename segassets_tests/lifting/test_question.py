@@ -27,6 +27,8 @@ from segassets_tests.doc_tables import DOCS
         ("something in the box", "", (), [("inside", "box")], ()),
         ("highest", "", (("high", True),), [], ()),
         ("table", "table", (), [], ()),
+        ("the smallest red thing", "red thing", (("small", True),), [], ()),
+        ("something red behind the green one", "something red", (), [("behind", "green one")], ()),
     ],
 )
 def test_what_is_understood(
