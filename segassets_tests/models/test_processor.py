@@ -12,12 +12,14 @@ from torch import nn
 
 from segassets.models.processor import linear, pairwise, quicken_linear_layers
 from segassets.models.sam2.instantiate import prepare_sam2
-from segassets.models.sam2.recall import Recall
+from segassets.models.sam2.memory import FrameMemory
+from segassets.models.sam2.recall import Recall, Remembered
 
 prepare_sam2()
 
 from sam2.modeling.memory_attention import MemoryAttention, MemoryAttentionLayer  # noqa: E402
 from sam2.modeling.memory_encoder import CXBlock, Fuser  # noqa: E402
+from sam2.modeling.position_encoding import PositionEmbeddingSine  # noqa: E402
 from sam2.modeling.sam.transformer import Attention, RoPEAttention, TwoWayTransformer  # noqa: E402
 from sam2.modeling.sam2_utils import LayerNorm2d  # noqa: E402
 
@@ -66,6 +68,7 @@ def _values(module: nn.Module) -> nn.Module:
         pytest.param(LayerNorm2d(24), [(1, 24, 1, 1)], id="norm of one pixel"),
         pytest.param(Fuser(CXBlock(32), 2), [(2, 32, 12, 12)], id="memory fuser"),
         pytest.param(Fuser(CXBlock(32, layer_scale_init_value=0), 1), [(1, 32, 12, 12)], id="without scale"),
+        pytest.param(PositionEmbeddingSine(32), [(3, 32, 5, 7)], id="positions of a picture"),
         pytest.param(Attention(32, 4, 2), [(3, 5, 32), (3, 144, 32), (3, 144, 32)], id="tokens ask"),
         pytest.param(Attention(32, 4, 2), [(3, 144, 32), (3, 5, 32), (3, 5, 32)], id="positions ask"),
         pytest.param(Attention(32, 4), [(3, 5, 32)] * 3, id="tokens among themselves"),
@@ -90,22 +93,28 @@ def _listed(result: Any) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize("objects", [1, 3])
 @pytest.mark.parametrize("pointers", [0, 4])
-@pytest.mark.parametrize("places", [True, False], ids=["everywhere", "at keys"])
+@pytest.mark.parametrize("places", [True, False], ids=["everywhere", "at input"])
+@pytest.mark.parametrize("kept", [True, False], ids=["keys kept", "keys anew"])
 @torch.no_grad()
-def test_recall_is_sam2s_memory_attention(objects: int, pointers: int, places: bool) -> None:
+def test_recall_is_sam2s_memory_attention(objects: int, pointers: int, places: bool, kept: bool) -> None:
     rotary: dict[str, Any] = {"embedding_dim": 32, "num_heads": 1, "feat_sizes": (8, 8)}
     layer = MemoryAttentionLayer(
-        "relu", RoPEAttention(**rotary, kv_in_dim=16, rope_k_repeat=True), 32, 48, 0.0, places, True, places,
+        "relu", RoPEAttention(**rotary, kv_in_dim=16, rope_k_repeat=True), 32, 48, 0.0, places, places, places,
         RoPEAttention(**rotary),
     )  # fmt: skip
     attention: Any = _values(MemoryAttention(32, True, layer, 2))
-    tokens, position = torch.randn(64, 1, 32), torch.randn(64, 1, 32)
-    memory, encoding = (
-        torch.randn(3 * 64 + pointers, objects, 16),
-        torch.randn(3 * 64 + pointers, objects, 16),
-    )
-    many = tokens.expand(-1, objects, -1), position.expand(-1, objects, -1)
-    expected = attention(many[0], memory, many[1], encoding, pointers).transpose(0, 1)
-    recall = Recall(quicken(copy.deepcopy(attention)))
-    found = recall(*(x.transpose(0, 1) for x in (tokens, position, memory, encoding)), pointers)
+    tokens, position = torch.randn(1, 64, 32), torch.randn(1, 64, 32)
+    frames = [torch.randn(objects, 64, 16).bfloat16() for _ in range(3)]
+    encodings, slots = torch.randn(5, 64, 16), [4, 1, 0]
+    last, last_places = torch.randn(2, objects, pointers, 16)
+    memory = torch.cat([*(frame.float() for frame in frames), last], 1)
+    encoding = torch.cat([*(encodings[slot].expand(objects, -1, -1) for slot in slots), last_places], 1)
+    expected = attention(
+        tokens.expand(objects, -1, -1).transpose(0, 1), memory.transpose(0, 1),
+        position.expand(objects, -1, -1).transpose(0, 1), encoding.transpose(0, 1), pointers,
+    ).transpose(0, 1)  # fmt: skip
+    recall = Recall(quicken(copy.deepcopy(attention)), encodings)
+    remembered = [recall.remember(frame.float()) if kept else FrameMemory(frame) for frame in frames]
+    assert all(len(frame.keys) == (2 if kept else 0) for frame in remembered)
+    found = recall(tokens, position, Remembered(remembered, slots, last, last_places))
     assert torch.allclose(found, expected, atol=1e-4, rtol=1e-4)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from sam2.modeling.memory_encoder import CXBlock
+from sam2.modeling.position_encoding import PositionEmbeddingSine
 from sam2.modeling.sam.transformer import Attention
 from sam2.modeling.sam2_utils import LayerNorm2d
 from torch import nn
@@ -42,6 +43,17 @@ class FuserBlock(CXBlock):
         if self.gamma is not None:
             x = x.mul_(self.gamma)
         return x.permute(0, 3, 1, 2).add_(input)
+
+
+class SharedPositions(PositionEmbeddingSine):
+    """Encodings as views of the one that is kept, instead of a copy for every picture."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) -> (N, C, H, W), not to be written to."""
+        size = x.shape[-2], x.shape[-1]
+        if size not in self.cache:
+            super().forward(x[:1])
+        return self.cache[size].to(x.device).expand(len(x), -1, -1, -1)
 
 
 class FewTokensAttention(Attention):
@@ -96,6 +108,7 @@ _REPLACEMENTS: dict[type, type] = {
     LayerNorm2d: ChannelNorm,
     CXBlock: FuserBlock,
     Attention: FewTokensAttention,
+    PositionEmbeddingSine: SharedPositions,
 }
 
 

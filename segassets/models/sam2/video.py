@@ -17,8 +17,9 @@ import torch.nn.functional as F
 from PIL import Image
 
 from segassets.errors import BadConfig
-from segassets.models.sam2.memory import ObjectMemory
-from segassets.models.sam2.recall import Recall
+from segassets.models.sam2.mask_memory import mask_memory, memory_places
+from segassets.models.sam2.memory import FrameMemory, ObjectMemory
+from segassets.models.sam2.recall import Recall, Remembered
 from segassets.models.streaming import StepOutput
 
 _MEAN = (0.485, 0.456, 0.406)
@@ -72,8 +73,7 @@ class Sam2Tracker:
         self._pointer_span = min(num_frames, network.max_obj_ptrs_in_encoder)
         self._mean = torch.tensor(_MEAN, device=self.device).view(1, 3, 1, 1)
         self._std = torch.tensor(_STD, device=self.device).view(1, 3, 1, 1)
-        self._recall = Recall(network.memory_attention)
-        self._memory_position: torch.Tensor | None = None
+        self._recall = Recall(network.memory_attention, memory_places(network))
         self._no_prompt: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def _scope(self) -> Any:
@@ -152,7 +152,10 @@ class Sam2Tracker:
 
     def restore(self, tensors: dict[str, torch.Tensor], plain: dict[str, Any]) -> ObjectMemory:
         """A memory saved by `ObjectMemory.to_arrays`."""
-        return ObjectMemory.from_arrays(tensors, plain, self.device)
+        with torch.inference_mode(), self._scope():
+            return ObjectMemory.from_arrays(
+                tensors, plain, self.device, lambda kept: self._recall.remember(kept.float())
+            )
 
     def _clicks(
         self, boxes_xyxy: np.ndarray | None, points_xy: np.ndarray | None, labels: np.ndarray | None
@@ -182,41 +185,25 @@ class Sam2Tracker:
     def _fuse(self, features: FrameFeatures, memory: ObjectMemory) -> torch.Tensor:
         """The frame's coarsest features after attention to each object's memories (B, C, H, W)."""
         network, count = self.network, len(memory)
-        spatial = self._spatial_encoding(*features.sizes[-1])
-        temporal = network.maskmem_tpos_enc
-        parts = [memory.founding_features.float()]
-        places = [(spatial + temporal[network.num_maskmem - 1]).expand(count, -1, -1)]
-        for steps_back, item in zip(range(len(memory.features), 0, -1), memory.features, strict=True):
-            parts.append(item.float())
-            places.append((spatial + temporal[steps_back - 1]).expand(count, -1, -1))
-        pointer_tokens = 0
-        if network.use_obj_ptrs_in_encoder:
-            tokens, token_places = self._pointer_tokens(features.frame, memory)
-            parts.append(tokens)
-            places.append(token_places)
-            pointer_tokens = tokens.size(1)
-        fused = self._recall(
-            features.levels[-1].transpose(0, 1),
-            features.position.transpose(0, 1),
-            torch.cat(parts, 1),
-            torch.cat(places, 1),
-            pointer_tokens,
+        pointers, places = self._pointer_tokens(features.frame, memory)
+        remembered = Remembered(
+            [memory.founding, *memory.frames],
+            [network.num_maskmem - 1, *range(len(memory.frames) - 1, -1, -1)],
+            pointers,
+            places,
         )
+        tokens, position = features.levels[-1].transpose(0, 1), features.position.transpose(0, 1)
+        fused = self._recall(tokens, position, remembered)
         return fused.transpose(1, 2).reshape(count, network.hidden_dim, *features.sizes[-1])
-
-    def _spatial_encoding(self, height: int, width: int) -> torch.Tensor:
-        """Positional encoding of a mask memory (1, HW, C_mem), the same for every frame and object."""
-        if self._memory_position is None:
-            blank = torch.zeros(1, self.network.mem_dim, height, width, device=self.device)
-            encoding = self.network.memory_encoder.position_encoding(blank)
-            self._memory_position = encoding.flatten(2).transpose(1, 2).contiguous()
-        return self._memory_position
 
     def _pointer_tokens(self, frame: int, memory: ObjectMemory) -> tuple[torch.Tensor, torch.Tensor]:
         """Object pointers as memory tokens (B, P, C_mem) with their temporal encodings; the founding frame first."""
         from sam2.modeling.sam2_utils import get_1d_sine_pe
 
         network, count = self.network, len(memory)
+        if not network.use_obj_ptrs_in_encoder:
+            none = torch.zeros(count, 0, network.mem_dim, device=self.device)
+            return none, none
         pointers = torch.stack([memory.founding_pointer, *reversed(memory.pointers)], 1)
         length = pointers.size(1)
         ages = torch.as_tensor(np.abs(frame - memory.founded), device=self.device)
@@ -279,15 +266,9 @@ class Sam2Tracker:
 
     def _memorise(
         self, features: FrameFeatures, low: torch.Tensor, score: torch.Tensor, from_prompt: bool
-    ) -> torch.Tensor:
-        """Mask memory of one frame, flattened, in bfloat16 (B, HW, C_mem)."""
+    ) -> FrameMemory:
+        """Mask memory of one frame."""
         size = (self.image_size, self.image_size)
         full = F.interpolate(low.float(), size=size, mode="bilinear", align_corners=False)
-        encoded, _ = self.network._encode_new_memory(
-            current_vision_feats=[features.levels[-1].expand(-1, len(low), -1)],
-            feat_sizes=features.sizes[-1:],
-            pred_masks_high_res=full,
-            object_score_logits=score,
-            is_mask_from_pts=from_prompt,
-        )
-        return encoded.to(torch.bfloat16).flatten(2).transpose(1, 2).contiguous()
+        coarse = features.levels[-1].permute(1, 2, 0).unflatten(2, features.sizes[-1])
+        return self._recall.remember(mask_memory(self.network, coarse, full, score, from_prompt))
