@@ -28,7 +28,8 @@ def language_codec(work: SceneWork, config: CodecConfig) -> Made:
     LangSplat's to 3.
 
     Both are trained on this scene alone, in seconds. `codec.json` holds what they keep of masks that were kept back,
-    before and after learning.
+    before and after learning. The first begins as the principal axes of the embeddings; what these alone keep stands
+    beside it as `..._axes`, and where learning gains nothing the two are equal.
     """
     from segassets.assets.language_previews import codes_preview
     from segassets.learning.codec import encode_masks
@@ -38,12 +39,14 @@ def language_codec(work: SceneWork, config: CodecConfig) -> Made:
     masks = embedded_masks(work.inputs["mask_embeddings"].path)
     codes = encode_masks(masks, config, work.progress)
     record = save_codes(work.out, codes, masks, config)
-    after = codes.figures["codec"]["after"]
+    axes, after = (codes.figures["codec"][when] for when in ("before", "after"))
     return Made(
         numbers={
             "num_masks": record["masks"],
             "reconstruction": _rounded(after.get("reconstruction")),
+            "reconstruction_axes": _rounded(axes.get("reconstruction")),
             "similarity_error": _rounded(after.get("similarity_error")),
+            "similarity_error_axes": _rounded(axes.get("similarity_error")),
             "reconstruction_dim3": _rounded(codes.figures["langsplat"]["after"].get("reconstruction")),
         },
         preview=codes_preview(work.source, _masks_embedded(work), codes.codes_dim3),

@@ -11,7 +11,6 @@ import pyarrow as pa
 from segassets.datasets.frames import FrameSource
 from segassets.errors import BadInput
 from segassets.exports.langsplat_scene import LangsplatInputs
-from segassets.geometry.cameras import DEFAULT_FOV_DEG
 from segassets.geometry.gaussians import Gaussians, load_gaussians
 from segassets.geometry.points import load_points
 from segassets.geometry.stored_lift import DENSE_FILE, lifted_frames, load_record, points_path
@@ -55,7 +54,7 @@ def langsplat_inputs(
         autoencoder=load_file(folders["language_codec"] / "langsplat_autoencoder.safetensors"),
         gaussians=gaussians,
         world=record["space"] == "world",
-        fov_deg=DEFAULT_FOV_DEG,
+        fov_deg=record["fov_deg"],
     )
 
 

@@ -32,7 +32,7 @@ class LangsplatInputs:
         autoencoder: LangSplat's weights by name.
         gaussians: by frame where `world` is false, else under -1 those of the whole scene.
         world: whether poses put all frames into one world.
-        fov_deg: assumed for pictures without intrinsics.
+        fov_deg: declared for pictures without intrinsics when they were lifted.
     """
 
     name: str

@@ -78,12 +78,14 @@ def _write_scene(source: ExportSource, path: Path, options: RrdOptions) -> dict[
         depth = _DepthMaps(source) if source.has("depth_maps") else None
         absent += [] if source.has(asset) else [asset]
         absent += [name for name, found in (("depth_lifts", lift), ("depth_maps", depth)) if found is None]
-        world = lift is not None and load_record(lift)["space"] == "world"
+        record = {} if lift is None else load_record(lift)
+        world = record.get("space") == "world"
+        fov_deg = record.get("fov_deg") or DEFAULT_FOV_DEG
         with FrameSource(source.frames, source.facts["root"]) as pictures:
             for frame, rgb in pictures.iterate([row["frame"] for row in frames]):
                 row = source.frame_rows[frame]
                 _set_time(recording, row)
-                _log_camera(recording, row)
+                _log_camera(recording, row, fov_deg)
                 recording.log(f"{_CAMERA}/picture", rr.Image(rgb).compress(jpeg_quality=85))
                 recording.log(f"{_CAMERA}/masks", rr.SegmentationImage(_ids(masks.get(frame), row)))
                 if depth is not None:
@@ -107,11 +109,11 @@ def _set_time(recording: Any, row: dict[str, Any]) -> None:
         recording.set_time("time", duration=row["timestamp_s"])
 
 
-def _log_camera(recording: Any, row: dict[str, Any]) -> None:
-    """Intrinsics, those of a usual field of view where none are known; the pose where it is known."""
+def _log_camera(recording: Any, row: dict[str, Any], fov_deg: float) -> None:
+    """Intrinsics, those of a horizontal field of view where none are known; the pose where it is known."""
     import rerun as rr
 
-    pinhole = Pinhole.of_frame(row, DEFAULT_FOV_DEG)
+    pinhole = Pinhole.of_frame(row, fov_deg)
     size_wh = [pinhole.width, pinhole.height]
     recording.log(
         _CAMERA,
