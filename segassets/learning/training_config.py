@@ -147,7 +147,10 @@ class ScheduleConfig(StrictModel):
     warmup_fraction: float = Field(0.0, ge=0, lt=1, description="Part of all steps spent warming up.")
     warmup_steps: int | None = Field(None, ge=0, description="Or their number.")
     start: float = Field(
-        0.0, ge=0, le=1, description="Factor on the learning rate from which the warm-up rises; no step has it."
+        0.0,
+        ge=0,
+        le=1,
+        description="Factor on the learning rate from which the warm-up rises; no step has it.",
     )
     end: float = Field(0.1, ge=0, le=1, description="Factor at the last step of the cosine.")
 

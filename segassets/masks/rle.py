@@ -43,6 +43,20 @@ def encode_columns(masks: np.ndarray) -> list[str]:
     return [item["counts"].decode("ascii") for item in coco.encode(masks.transpose(2, 1, 0))]
 
 
+def encode_window(columns: np.ndarray, left: int, height: int, width: int) -> str:
+    """Counts of a mask that is empty outside some of its columns, given transposed: bool (right - left, H).
+
+    The work is that of the columns given, not of the frame.
+    """
+    flat, offset = columns.ravel(), left * height
+    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1 + offset
+    ends: list[int] = [offset] if flat.size and flat[0] else []  # the pixel before is background
+    after = [offset + flat.size] if flat.size and flat[-1] and offset + flat.size < height * width else []
+    bounds = np.concatenate([[0], ends, changes, after, [height * width]]).astype(np.int64)
+    runs = {"size": [height, width], "counts": np.diff(bounds).tolist()}
+    return coco.frUncompressedRLE([runs], height, width)[0]["counts"].decode("ascii")
+
+
 def decode(counts: str, height: int, width: int) -> np.ndarray:
     """Boolean mask (H, W) of counts already known to be sound."""
     return decode_batch([counts], height, width)[0]

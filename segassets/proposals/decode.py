@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from segassets.masks import rle
+from segassets.models.upsample import Upsampler
 from segassets.proposals.frame import combined_score
 from segassets.proposals.nms import representatives
 from segassets.proposals.regions import clean_mask
-from segassets.proposals.upsample import Upsampler
 
 if TYPE_CHECKING:
     from segassets.models.protocols import ImageSegmenter
@@ -183,15 +183,17 @@ def full_size(pool: Pool, height: int, width: int, config: CandidateConfig) -> M
     upsampler = Upsampler(small_hw, height, width, -offset, pool.logits.device)
     counts: list[str] = []
     stability = np.zeros(len(pool), np.float32)
+    windows = upsampler.windows(pool.logits)
     at_once = max(1, PIXELS_AT_ONCE // (height * width))
     for start in range(0, len(pool), at_once):
         chunk = range(start, min(start + at_once, len(pool)))
         columns = np.zeros((len(chunk), width, height), np.uint8)  # transposed, as run lengths go
         for place, at in enumerate(chunk):
-            top, left, logits = upsampler.window(pool.logits[at])
+            logits = upsampler.window(pool.logits[at], windows[at])
             stability[at] = stability_of(logits[None], offset)[0]
             mask = clean_mask((logits > 0).cpu().numpy(), config.min_region_area)
-            columns[place, left : left + mask.shape[1], top : top + mask.shape[0]] = mask.T
+            top, bottom, left, right = windows[at]
+            columns[place, left:right, top:bottom] = mask.T
         counts += rle.encode_columns(columns)
     found = Masks(counts, stability, pool.predicted_iou, pool.votes)
     large = rle.areas(counts, height, width) >= max(1, config.min_region_area)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
 from segassets.masks import rle
 from segassets.models.streaming import StepOutput
+from segassets.models.upsample import Upsampler
 
 _STABILITY_OFFSET = 1.0
 
@@ -45,11 +47,7 @@ def to_masks(
     if not present:
         return masks
     chosen = logits[present]
-    # transposed, so that the bytes already lie in the column-major order of RLE
-    full = F.interpolate(
-        chosen.transpose(1, 2)[:, None], size=(width, height), mode="bilinear", align_corners=False
-    )
-    counts = rle.encode_columns((full[:, 0] > bound).to(torch.uint8).cpu().numpy())
+    counts = _encoded(chosen, height, width, bound)
     areas = rle.areas(counts, height, width)
     iou = output.predicted_iou[present].cpu()
     score = iou * output.objectness[present].cpu()
@@ -64,6 +62,23 @@ def to_masks(
                 float(stability[position]),
             )
     return masks
+
+
+def _encoded(logits: torch.Tensor, height: int, width: int, bound: float) -> list[str]:
+    """Counts of the masks (B, h, w) at (height, width); on processors only the windows that masks can be in."""
+    if logits.device.type != "cpu":
+        # transposed, so that the bytes already lie in the column-major order of RLE
+        upright = logits.transpose(1, 2)[:, None]
+        full = F.interpolate(upright, size=(width, height), mode="bilinear", align_corners=False)
+        return rle.encode_columns((full[:, 0] > bound).to(torch.uint8).cpu().numpy())
+    upsampler = Upsampler((logits.shape[1], logits.shape[2]), height, width, bound, logits.device)
+    counts = []
+    for mask, window in zip(logits, upsampler.windows(logits), strict=True):
+        top, bottom, left, right = window.tolist()
+        columns = np.zeros((right - left, height), bool)
+        columns[:, top:bottom] = (upsampler.window(mask, window) > bound).numpy().T
+        counts.append(rle.encode_window(columns, left, height, width))
+    return counts
 
 
 def _stability(logits: torch.Tensor, bound: float) -> torch.Tensor:

@@ -41,6 +41,10 @@ def test_round_trip_and_measures(mask: np.ndarray) -> None:
     assert check_counts([counts], np.array([height]), np.array([width])).tolist() == [mask.sum()]
     columns = mask.T[None].astype(np.uint8).copy()
     assert rle.encode_columns(columns) == [counts]
+    used = np.flatnonzero(mask.any(0))
+    left, right = (used[0], used[-1] + 1) if len(used) else (0, 0)
+    assert rle.encode_window(mask.T[left:right], int(left), height, width) == counts
+    assert rle.encode_window(mask.T, 0, height, width) == counts
 
 
 def test_run_lengths_of_many_masks_at_once_equal_uncompressed_rle() -> None:

@@ -11,6 +11,7 @@ from torchvision.ops import nms
 
 from segassets.masks import rle
 from segassets.models.sam2.instantiate import prepare_sam2
+from segassets.models.upsample import Upsampler
 from segassets.proposals.frame import combined_score, reparent
 from segassets.proposals.gaps import fill_gaps, gap_masks
 from segassets.proposals.levels import Nesting, inside, outermost, shared_pixels, smallest_container
@@ -18,7 +19,6 @@ from segassets.proposals.nms import keep_distinct, representatives
 from segassets.proposals.overlaps import limit_levels, make_exclusive
 from segassets.proposals.refine import nest
 from segassets.proposals.regions import clean_mask, grid_points, points_within
-from segassets.proposals.upsample import Upsampler
 from segassets_tests.proposals.truth import box_mask, candidates_of
 
 
@@ -229,9 +229,11 @@ def test_upsampled_windows_are_torchs_interpolation(small_hw, large_hw):
     logits[4], logits[5] = -9.0, 9.0  # absent, and the full frame
     upsampler = Upsampler(small_hw, *large_hw, floor=-1.0, device=logits.device)
     expected = F.interpolate(logits[:, None], large_hw, mode="bilinear", align_corners=False)[:, 0]
-    for small, large in zip(logits, expected, strict=True):
-        top, left, window = upsampler.window(small)
-        inside = (slice(top, top + window.shape[0]), slice(left, left + window.shape[1]))
+    windows = upsampler.windows(logits)
+    assert not windows[4].any()
+    for small, large, corners in zip(logits, expected, windows, strict=True):
+        window = upsampler.window(small, corners)
+        inside = (slice(*corners[:2]), slice(*corners[2:]))
         torch.testing.assert_close(window, large[inside], atol=1e-4, rtol=1e-4)
         outside = large.clone()
         outside[inside] = -9.0
