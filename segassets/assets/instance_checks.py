@@ -42,8 +42,11 @@ def _instances_points(work: SceneWork) -> Figures:
             continue
         if not np.allclose(box.axes.T @ box.axes, np.eye(3), atol=1e-6) or not np.isfinite(box.size).all():
             raise BadInput(f"{name}: expected orthonormal axes and finite lengths of its box, found others")
-        if box.contains(cloud.xyz, 1e-4).mean() < 0.8:
-            raise BadInput(f"{name}: expected its points in its box, most lie outside")
+        inside = float(box.contains(cloud.xyz, 1e-4).mean())
+        if inside < 0.8:
+            raise BadInput(
+                f"{name}: expected most of its points in its box, found {inside:.0%} of {len(cloud)}"
+            )
         total += len(cloud)
     vectors = stored.embeddings  # reading holds them to the table
     return {"points": total, "embeddings": 0 if vectors is None else len(vectors)}

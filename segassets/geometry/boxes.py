@@ -48,8 +48,8 @@ def box_around(points: np.ndarray, up: np.ndarray | None = None, trim: float = 0
     Args:
         up: the world's up, (3,): the box stands upright and its ground plan is the smallest rectangle, to one
             degree. Without it the axes are the principal ones.
-        trim: share of the points to leave outside at each end of each axis (0 takes all in): outliers of a
-            depth sensor would blow the box up.
+        trim: share of the points to leave outside at each end of each axis at most (0 takes all in): outliers of a
+            depth sensor would blow the box up. Of fewer points than 1 / trim none is left outside.
 
     Raises:
         BadInput: no points, or a coordinate that is not finite.
@@ -59,7 +59,8 @@ def box_around(points: np.ndarray, up: np.ndarray | None = None, trim: float = 0
         raise BadInput(f"expected finite points (N, 3), at least one, for a box, found shape {points.shape}")
     axes = _principal(points) if up is None else _upright(points, np.asarray(up, np.float64), trim)
     local = points @ axes
-    low, high = np.quantile(local, (trim, 1 - trim), axis=0) if trim else (local.min(0), local.max(0))
+    low = np.quantile(local, trim, axis=0, method="lower")
+    high = np.quantile(local, 1 - trim, axis=0, method="higher")
     return OrientedBox(axes @ ((low + high) / 2), axes, high - low)
 
 

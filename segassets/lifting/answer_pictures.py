@@ -62,12 +62,13 @@ def _frame_with(stored: StoredInstances, first: dict, beside: set[int]) -> int:
 
 
 def _cut_out(source: FrameSource, row: dict, masks: pa.Table) -> np.ndarray:
-    """Square around an instance on its best frame, the instance outlined."""
+    """Square around an instance on its best frame, moved into the picture where it can be; the instance outlined."""
     frame = int(row["best_frame"])
     drawn = draw_instances(source.read(frame), instance_masks(masks, [row], frame), labels=False, alpha=0.15)
     x, y, width, height = row["best_bbox_xywh"]
-    half = max(width, height) * (0.5 + _MARGIN)
+    most = np.array(drawn.shape[:2])
+    side = np.minimum(int(np.ceil(max(width, height) * (1 + 2 * _MARGIN))), most)
     centre = np.array([y + height / 2, x + width / 2])
-    low = np.maximum((centre - half).astype(int), 0)
-    high = np.minimum(np.ceil(centre + half).astype(int), drawn.shape[:2])
+    low = np.clip((centre - side / 2).astype(int), 0, most - side)
+    high = low + side
     return np.ascontiguousarray(drawn[low[0] : high[0], low[1] : high[1]])

@@ -165,3 +165,12 @@ def test_what_no_file_of_gaussians_may_hold(tmp_path: Path) -> None:
         load_gaussians(tmp_path / "x.safetensors")
     with pytest.raises(BadInput, match=r"log_scale of shape \(2, 3\)"):
         Gaussians(**(vars(gaussians()) | {"log_scale": np.zeros((2, 2))}))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 20, 24, 99, 101, 400])
+@pytest.mark.parametrize("up", [None, np.array([0, 0, 1.0])], ids=["principal", "upright"])
+def test_a_trimmed_box_leaves_no_more_outside_than_its_share(count: int, up: np.ndarray | None) -> None:
+    points = np.random.default_rng(count).normal(size=(count, 3))
+    inside = box_around(points, up, trim=0.01).contains(points, 1e-9)
+    assert (~inside).sum() <= 6 * int(0.01 * count)
+    assert inside.all() == (count < 100)
