@@ -42,6 +42,7 @@ def masks_preview(source: FrameSource, masks: pa.Table, by_track: bool = False) 
     from segassets.media.draw import contact_sheet, draw_instances
     from segassets.media.preview import thumbnail
     from segassets.reports.sampling import spaced
+    from segassets.reports.words import several
 
     present = sorted(set(masks.column("frame").to_pylist()))
     if not present:
@@ -53,7 +54,7 @@ def masks_preview(source: FrameSource, masks: pa.Table, by_track: bool = False) 
         small = thumbnail(rgb, 2 * _CELL_PX)
         drawn = draw_instances(small, _instances(rows, small.shape[:2], by_track), labels=False)
         pictures.append(thumbnail(drawn, _CELL_PX))
-        labels.append(f"frame {frame}: {rows.num_rows} masks")
+        labels.append(f"frame {frame}: {several(rows.num_rows, 'mask')}")
     return contact_sheet(pictures, columns=len(pictures), labels=labels, cell_px=_cell(pictures))
 
 

@@ -181,8 +181,7 @@ class Batch:
             stored_bytes=self.store.bytes_stored(name, key),
             run=run,
         )
-        read = {name: key for name, key in self.input_keys.items() if name in provenance.inputs}
-        event = materialization(self.context.asset_key, provenance, metadata, read, self.upstream)
+        event = materialization(self.context.asset_key, provenance, metadata, self.input_keys, self.upstream)
         self.context.log_event(event)
         self.verdicts.add(key, verdicts)
 

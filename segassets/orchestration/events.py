@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 # Without this mark Dagster closes the step with a second event for every scene of the batch, without their metadata.
 ALREADY_RECORDED = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
 
+# Of an upstream asset that these settings do not read. Dagster looks for its events after the one pointed to: none is.
+NOT_READ, AFTER_ALL = "not read", 2**62
+
 
 def latest_events(
     instance: DagsterInstance, inputs: Mapping[str, dg.AssetKey], scenes: Sequence[str]
@@ -69,7 +72,7 @@ def materialization(
     """The event of one scene.
 
     Args:
-        inputs: upstream asset -> its key.
+        inputs: upstream asset -> its key; what the provenance does not name was not read, and never outdates the scene.
         upstream: what `latest_events` found.
     """
     tags = {
@@ -78,7 +81,8 @@ def materialization(
         CODE_VERSION_TAG: provenance.code_version,
     }
     for name, upstream_key in inputs.items():
-        event = upstream[name].get(provenance.scene)
-        tags[get_input_data_version_tag(upstream_key)] = provenance.inputs[name]
+        was_read = name in provenance.inputs
+        event = upstream[name].get(provenance.scene) if was_read else AFTER_ALL
+        tags[get_input_data_version_tag(upstream_key)] = provenance.inputs[name] if was_read else NOT_READ
         tags[get_input_event_pointer_tag(upstream_key)] = str(event) if event else NULL_EVENT_POINTER
     return dg.AssetMaterialization(key, partition=provenance.scene, metadata=dict(metadata), tags=tags)

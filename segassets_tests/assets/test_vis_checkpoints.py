@@ -5,9 +5,12 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 import yaml
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
 
 from segassets.assets.checkpoints import ExperimentChoice, settle_experiment
 from segassets.assets.vis_checkpoints import settle_vis
+from segassets.definitions import build_definitions
 from segassets.errors import BadConfig
 from segassets.masks.schemas import MASKS, TUBES
 from segassets.masks.table import read_table
@@ -69,6 +72,24 @@ def test_an_experiment_on_tubes_is_judged_beside_them(instance, deployment):
     judged = yaml.safe_load((folder / "vis_figures.json").read_text())
     assert set(judged) == {"trained", "start", "pseudo_tubes"}
     assert judged["pseudo_tubes"]["ap50"]["value"] == pytest.approx(1)
+
+
+def test_what_is_not_read_outdates_nothing(instance, deployment):
+    """The UI calls no artifact unsynced for an upstream asset that its settings leave aside."""
+    graph = build_definitions().resolve_asset_graph()
+
+    def status(asset: str, key: str) -> StaleStatus:
+        return CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance)).get_status(
+            dg.AssetKey(asset), key
+        )
+
+    assert status("pseudo_tubes", SCENE) == StaleStatus.FRESH  # of pseudo_masks; there are no tracks
+    assert status("experiment_report", "segments") == StaleStatus.FRESH
+    for name in ("sam2_tracks", "pseudo_masks"):
+        event = dg.AssetMaterialization(name, partition=SCENE, tags={"dagster/data_version": "another"})
+        instance.report_runless_asset_event(event)
+        expected = StaleStatus.FRESH if name == "sam2_tracks" else StaleStatus.STALE
+        assert status("pseudo_tubes", SCENE) == expected
 
 
 def test_a_scene_trains_a_segmenter_that_finds_its_tubes(instance, deployment):
