@@ -66,8 +66,9 @@ def experiment_report(work: Work, about: Reported) -> Made:
     told = write_experiments_report(entries, work.out, about=work.key, tag=work.store.tag)
     own = next(entry for entry in entries if entry.name == work.key)
     by = "ap50" if about.finds_instances else "iou"
+    figure = round(own.figures[by], 4) if by in own.figures else None
     return Made(
-        numbers={"num_experiments": told["experiments"], "rank": told["rank"], by: own.figures.get(by)},
+        numbers={"num_experiments": told["experiments"], "rank": told["rank"], by: figure},
         preview=_example(own.examples),
         plots=comparison_plots(entries),
         details={"page": "report.html", "figures": dict(own.figures)},

@@ -20,8 +20,9 @@ from segassets.assets.reports import scene_report, track_comparison
 from segassets.assets.thresholds import sam2_threshold_search, threshold_search
 from segassets.assets.tracks import sam2_tracks
 from segassets.assets.training_clips import training_clips
-from segassets.assets.vis_checkpoints import vis_checkpoint, vis_scene_checkpoint
+from segassets.assets.vis_checkpoints import vis_checkpoint
 from segassets.assets.vis_evaluation import vis_evaluation
+from segassets.assets.vis_scene_checkpoints import vis_scene_checkpoint
 from segassets.orchestration.automation import Use
 
 LIFTING_ASSETS = (depth_maps, depth_lifts, gaussians, render_sets, novel_views)

@@ -37,25 +37,54 @@ def masks_preview(source: FrameSource, masks: pa.Table, by_track: bool = False) 
     Args:
         by_track: colours follow track_id, so that an instance keeps its colour through time.
     """
-    import pyarrow.compute as pc
+    from segassets.media.draw import contact_sheet
 
-    from segassets.media.draw import contact_sheet, draw_instances
-    from segassets.media.preview import thumbnail
+    chosen = _frames_with(masks)
+    if not chosen:
+        return frames_preview(source)
+    pictures, labels = _drawn(source, masks, chosen, by_track)
+    return contact_sheet(pictures, columns=len(pictures), labels=labels, cell_px=_cell(pictures))
+
+
+def judged_preview(source: FrameSource, truth: pa.Table, predicted: pa.Table) -> np.ndarray | None:
+    """Up to three frames that have true masks, those above, below them what was predicted; as `masks_preview`."""
+    from segassets.media.draw import contact_sheet
+
+    chosen = _frames_with(truth)
+    if not chosen:
+        return masks_preview(source, predicted, by_track=True)
+    pictures, labels = _drawn(source, truth, chosen, by_track=False)
+    below, words = _drawn(source, predicted, chosen, by_track=True)
+    labels = [*(f"{label}, true" for label in labels), *(f"{label}, found" for label in words)]
+    return contact_sheet([*pictures, *below], columns=len(pictures), labels=labels, cell_px=_cell(pictures))
+
+
+def _frames_with(masks: pa.Table) -> list[int]:
+    """Up to three frames that have masks, evenly spread."""
     from segassets.reports.sampling import spaced
-    from segassets.reports.words import several
 
     present = sorted(set(masks.column("frame").to_pylist()))
-    if not present:
-        return frames_preview(source)
-    chosen = [present[at] for at in spaced(len(present), 3)]
+    return [present[at] for at in spaced(len(present), 3)]
+
+
+def _drawn(
+    source: FrameSource, masks: pa.Table, frames: list[int], by_track: bool
+) -> tuple[list[np.ndarray], list[str]]:
+    """Those frames with the outlines of their masks, and a label for each."""
+    import pyarrow.compute as pc
+
+    from segassets.media.draw import draw_instances
+    from segassets.media.preview import thumbnail
+    from segassets.reports.words import several
+
     pictures, labels = [], []
-    for frame, rgb in source.iterate(chosen):
+    for frame, rgb in source.iterate(frames):
         rows = masks.filter(pc.equal(masks.column("frame"), frame))
         small = thumbnail(rgb, 2 * _CELL_PX)
-        drawn = draw_instances(small, _instances(rows, small.shape[:2], by_track), labels=False)
-        pictures.append(thumbnail(drawn, _CELL_PX))
+        shown = _instances(rows, small.shape[:2], by_track) if rows.num_rows else []
+        pictures.append(thumbnail(draw_instances(small, shown, labels=False), _CELL_PX))
         labels.append(f"frame {frame}: {several(rows.num_rows, 'mask')}")
-    return contact_sheet(pictures, columns=len(pictures), labels=labels, cell_px=_cell(pictures))
+    return pictures, labels
 
 
 def instances_preview(source: FrameSource, stored: StoredInstances, masks: pa.Table) -> np.ndarray | None:

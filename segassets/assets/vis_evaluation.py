@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator
 
-from segassets.assets.previews import masks_preview
+from segassets.assets.previews import judged_preview
 from segassets.errors import BadInput
 from segassets.orchestration.checks import Check, Figures
 from segassets.orchestration.scene_assets import scene_asset
@@ -97,7 +97,7 @@ def vis_evaluation(work: SceneWork, config: VisJudging) -> Made:
     numbers["baseline_mean_best_iou"] = _rounded(boxes.agnostic["mean_best_iou"])
     write_table(pa.Table.from_pylist(rows, METRICS), METRICS, work.out / METRICS_FILE)
     write_text(work.out / FIGURES_FILE, json.dumps(told, indent=1))
-    preview = masks_preview(work.source, work.masks(config.predictions[0]), by_track=True)
+    preview = judged_preview(work.source, work.masks("coco_masks"), work.masks(config.predictions[0]))
     return Made(numbers=numbers, preview=preview, details=told)
 
 

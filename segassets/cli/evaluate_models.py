@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,14 +109,18 @@ def evaluate_segmenters(
     if as_json:
         print_json(told)
         return
-    rows = [
-        (
-            row["experiment"],
-            row["judged"],
-            row["dataset"],
-            row["objects"],
-            *(row[f]["value"] for f in FIGURES),
-        )
-        for row in told
-    ]
+    rows = []
+    for row in told:
+        rows.append((row["experiment"], row["judged"], row["dataset"], row["objects"], *_values(row)))
+        if "per_class" in row:
+            words = f"{row['judged']}, per class"
+            rows.append(
+                (row["experiment"], words, row["dataset"], row["objects"], *_values(row["per_class"]))
+            )
     print_table(("experiment", "judged", "dataset", "objects", *FIGURES), rows)
+
+
+def _values(figures: Mapping[str, Any]) -> list[float | None]:
+    from segassets.evaluation.segmenter import FIGURES
+
+    return [figures[name]["value"] for name in FIGURES]

@@ -66,7 +66,7 @@ def judge_segmenter(segmenter: VideoSegmenter, scenes: Iterable[TrueScene]) -> t
 def evaluate_segmenter(
     spec: ModelSpec, places: Places, *, device: str | None = None, max_scenes: int | None = None
 ) -> dict[str, Any]:
-    """Measure a SeqFormer on scenes with true masks, categories aside.
+    """Measure a SeqFormer on scenes with true masks, categories aside; `per_class` too where it tells some apart.
 
     Raises:
         BadInput: no annotated object.
@@ -80,6 +80,8 @@ def evaluate_segmenter(
     if not scores.counts["true_tubes"]:
         raise BadInput(f"dataset {', '.join(places)!r}: expected annotated objects, found none")
     told = _told(spec.name, places, scores, count)
+    if max(segmenter.network.config.ids) >= 0:
+        told["per_class"] = {name: {"value": scores.per_class.get(name)} for name in FIGURES}
     return told | {"seconds": round(time.perf_counter() - began, 1)}
 
 

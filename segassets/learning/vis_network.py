@@ -7,24 +7,27 @@ from torch import nn
 
 from segassets.learning.experiment import Experiment
 from segassets.models.seqformer.build import build_seqformer, seqformer_config
+from segassets.models.seqformer.config import SeqFormerConfig
 from segassets.models.seqformer.network import set_class_prior
 from segassets.models.spec import ModelSpec
+from segassets.strict import parse
 
 
 def build_learning_seqformer(spec: ModelSpec, experiment: Experiment) -> tuple[nn.Module, ModelSpec]:
-    """The network on the CPU, ready to learn, and its description with the experiment's class count.
+    """The network on the CPU, ready to learn, and its description with the experiment's categories.
 
     Where the start weights tell another number of categories apart, the class heads begin anew.
     """
     network = build_seqformer(spec)
-    if network.config.classes != experiment.vis.classes:
+    vis = experiment.vis
+    if network.config.classes != vis.classes:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(experiment.seed)
-            heads = [nn.Linear(network.config.hidden, experiment.vis.classes) for _ in network.class_heads]
+            heads = [nn.Linear(network.config.hidden, vis.classes) for _ in network.class_heads]
         network.class_heads = nn.ModuleList(heads)
         set_class_prior(network.class_heads)
-        config = network.config.model_copy(update={"classes": experiment.vis.classes})
-        network.config = config
-        spec = spec.model_copy(update={"network": {**(spec.network or {}), "classes": config.classes}})
+    told = {"classes": vis.classes, "category_ids": vis.categories}
+    network.config = parse(SeqFormerConfig, {**network.config.model_dump(), **told}, "vis.categories")
+    spec = spec.model_copy(update={"network": {**(spec.network or {}), **told}})
     assert seqformer_config(spec).classes == len(network.class_heads[0].bias)  # type: ignore[arg-type]
     return network.train(), spec

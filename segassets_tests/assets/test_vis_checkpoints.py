@@ -10,10 +10,17 @@ from dagster._core.loader import LoadingContextForTest
 
 from segassets.assets.checkpoints import ExperimentChoice, settle_experiment
 from segassets.assets.vis_checkpoints import settle_vis
+from segassets.datasets.config import load_dataset
+from segassets.datasets.frames import FrameSource, frames_table
+from segassets.datasets.load import open_scene_of
 from segassets.definitions import build_definitions
 from segassets.errors import BadConfig
+from segassets.evaluation.segmenter import segment_scene
 from segassets.masks.schemas import MASKS, TUBES
 from segassets.masks.table import read_table
+from segassets.models.registry import read_spec
+from segassets.models.seqformer.build import load_segmenter
+from segassets.models.seqformer.config import WindowConfig
 from segassets.orchestration.partitions import EXPERIMENT, register, register_scenes
 from segassets.storage.store import ArtifactStore
 from segassets_tests.assets.test_training import SCENE, execute, metadata_of
@@ -26,7 +33,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Asset job")
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory):
     made = make_training_deployment(tmp_path_factory.mktemp("vis") / "deployment")
-    add_segmenter(made, "segments", "vis_scene")
+    add_segmenter(made, "segments", "named", "vis_scene")
     add_segmenter(made, "taught", masks="pseudo_tubes")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEGASSETS_CONFIGS", made.environ["SEGASSETS_CONFIGS"])
@@ -40,7 +47,7 @@ def deployment(tmp_path_factory):
 @pytest.fixture(scope="module")
 def instance(deployment):
     with dg.DagsterInstance.ephemeral() as found:
-        register(found, EXPERIMENT, ["segments", "shapes", "taught"])
+        register(found, EXPERIMENT, ["segments", "named", "shapes", "taught"])
         register_scenes(found, deployment.keys)
         yield found
 
@@ -72,6 +79,23 @@ def test_an_experiment_on_tubes_is_judged_beside_them(instance, deployment):
     judged = yaml.safe_load((folder / "vis_figures.json").read_text())
     assert set(judged) == {"trained", "start", "pseudo_tubes"}
     assert judged["pseudo_tubes"]["ap50"]["value"] == pytest.approx(1)
+
+
+def test_named_categories_are_judged_by_category(instance, deployment):
+    """Ids 0, 1, 2 of the shapes, told apart in another order."""
+    values = {"vis_checkpoint": {"overrides": ["vis.categories=[2, 0, 1]"]}}
+    assert execute(instance, "train_segmenters", "named", values, ["vis_checkpoint"]).success
+    folder = ArtifactStore(deployment.output).peek("vis_checkpoint", "named").path
+    judged = yaml.safe_load((folder / "vis_figures.json").read_text())
+    assert 0 <= judged["trained"]["per_class"]["ap50"]["value"] <= 1
+    segmenter = load_segmenter(read_spec(folder / "model.yaml"), windows=WindowConfig(score=0))
+    _, found = segment_scene(segmenter, SCENE, source_of(SCENE))
+    assert found.num_rows and set(found.column("category_id").to_pylist()) <= {0, 1, 2}
+
+
+def source_of(key: str) -> FrameSource:
+    scene = open_scene_of(load_dataset("shapes"), key)
+    return FrameSource(frames_table(scene), scene.root)
 
 
 def test_what_is_not_read_outdates_nothing(instance, deployment):

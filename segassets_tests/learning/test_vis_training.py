@@ -62,6 +62,10 @@ def test_class_count_of_the_experiment_is_that_of_the_checkpoint(deployed: Path)
     named = experiment(deployed, "trainer.max_steps=1", "vis.categories=[-1,7]")
     two = train_experiment(named, deployed / "two")
     assert build_seqformer(read_spec(two.model_file)).class_heads[1].weight.shape[0] == 2
+    assert [build_seqformer(read_spec(model.model_file)).config.ids for model in (made, two)] == [
+        (-1,),
+        (-1, 7),
+    ]
     with pytest.raises(BadInput, match=r"category -1, which vis.categories does not name"):
         train_experiment(experiment(deployed, "vis.categories=[3]"), deployed / "none")
 

@@ -51,6 +51,11 @@ class SeqFormerConfig(StrictModel):
         "path of a torchvision .pth or a .safetensors file.",
     )
     classes: int = Field(40, ge=1, description="Categories told apart; 1 for class-agnostic.")
+    category_ids: tuple[int, ...] | None = Field(
+        None,
+        description="Ids of the categories in the order of the outputs; empty for 1, 2, ..., or for no category at all "
+        "where there is one output.",
+    )
     queries: int = Field(300, ge=1, description="Instances a video may have.")
     hidden: int = Field(256, ge=8, description="Channels of the transformer.")
     heads: int = Field(8, ge=1, description="Attention heads.")
@@ -83,7 +88,18 @@ class SeqFormerConfig(StrictModel):
             raise ValueError(
                 f"hidden: expected a multiple of 4 and of heads ({self.heads}), found {self.hidden}"
             )
+        if self.category_ids is not None and len(self.category_ids) != self.classes:
+            raise ValueError(
+                f"category_ids: expected an id for each of {self.classes} classes, found {len(self.category_ids)}"
+            )
         return self
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The category id of each output; -1 for none."""
+        if self.category_ids is not None:
+            return self.category_ids
+        return (-1,) if self.classes == 1 else tuple(range(1, self.classes + 1))
 
     @property
     def levels(self) -> int:

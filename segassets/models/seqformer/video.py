@@ -116,13 +116,14 @@ class VideoSegmenter:
 
     def _tubes(self, tubes: list[_Tube], size_hw: tuple[int, int]) -> Tubes:
         rows: list[tuple[float, int, dict[int, str]]] = []
+        ids = self.network.config.ids
         for tube in tubes:
             if not tube.masks:
                 continue
             values, classes = tube.scores.topk(min(self.windows.labels, len(tube.scores)))
             rows += [
-                (value, category, tube.masks)
-                for value, category in zip(values.tolist(), classes.tolist(), strict=True)
+                (value, ids[place], tube.masks)
+                for value, place in zip(values.tolist(), classes.tolist(), strict=True)
                 if value >= self.windows.score
             ]
         rows.sort(key=lambda row: -row[0])

@@ -5,22 +5,24 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from segassets.errors import BadInput
 from segassets.masks import rle
 from segassets.models.seqformer.config import WindowConfig
+from segassets.models.seqformer.network import SeqFormer
 from segassets.models.seqformer.video import MEAN, STD, VideoSegmenter, link, seen_size
 from segassets.models.seqformer.windows import WindowTubes, segment_window, without_doubles
-from segassets_tests.models.seqformer.tiny import tiny_network
+from segassets_tests.models.seqformer.tiny import tiny_config, tiny_network
 
 
 def video(frames: int, size: tuple[int, int] = (40, 64), seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (frames, *size, 3), np.uint8)
 
 
-def segmenter(**windows: object) -> VideoSegmenter:
+def segmenter(network: SeqFormer | None = None, **windows: object) -> VideoSegmenter:
     config = WindowConfig(**{"top": 3, "score": 0.0, "frames": 4, "stride": 2, "max_overlap": 1.0, **windows})  # type: ignore[arg-type]
-    return VideoSegmenter(tiny_network(), 40, config)
+    return VideoSegmenter(network or tiny_network(), 40, config)
 
 
 @pytest.mark.parametrize("frames", [1, 2, 4])
@@ -63,7 +65,16 @@ def test_a_still_video_has_the_tubes_of_its_frame() -> None:
 def test_two_labels_make_two_tubes_of_the_same_masks() -> None:
     one, two = segmenter().segment(video(2)), segmenter(labels=2).segment(video(2))
     assert len(two) == 2 * len(one)
-    assert set(two.categories.tolist()) <= {0, 1, 2}
+    assert set(two.categories.tolist()) <= {1, 2, 3}
+
+
+def test_tubes_have_the_ids_of_their_categories() -> None:
+    places = segmenter().segment(video(2)).categories  # 1, 2, 3 where no ids are named
+    named = segmenter(tiny_network(category_ids=(40, 7, 0))).segment(video(2)).categories
+    assert [{1: 40, 2: 7, 3: 0}[place] for place in places.tolist()] == named.tolist()
+    assert set(segmenter(tiny_network(classes=1)).segment(video(2)).categories.tolist()) == {-1}  # any object
+    with pytest.raises(ValidationError, match="an id for each of 3 classes, found 2"):
+        tiny_config(category_ids=(1, 2))
 
 
 def test_linking_pairs_the_greatest_overlaps_and_begins_new_tubes() -> None:
