@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import numpy as np
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from segassets.datasets.frames import FrameSource
 
 _CELL_PX = 240
+_SEEN_PX = 256  # larger render sets cost seconds to look at, and look the same here
 _FROM = {"left": "from the left", "right": "from the right", "above": "from above"}
 
 
@@ -59,6 +61,14 @@ def gaussians_preview(frames: pa.Table, lift: Path, folder: Path) -> np.ndarray 
     from segassets.lifting.looks import look_at_gaussians
 
     return _sheet(look_at_gaussians(frames, lift, folder))
+
+
+def sets_preview(folder: Path, sides: Sequence[int]) -> np.ndarray | None:
+    """The small resolutions from one of their cameras; None where Gaussians are of several frames' own axes."""
+    from segassets.lifting.looks import look_at_render_sets
+
+    small = [side for side in sides if side <= _SEEN_PX] or [min(sides)]
+    return _sheet(look_at_render_sets(folder, small))
 
 
 def views_preview(folder: Path, views: list[dict]) -> np.ndarray | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from segassets.assets.lifting_checks import RENDER_CHECKS, VIEW_CHECKS
-from segassets.assets.lifting_previews import views_preview
+from segassets.assets.lifting_previews import sets_preview, views_preview
 from segassets.lifting.config import RenderingConfig
 from segassets.orchestration.scene_assets import scene_asset
 from segassets.orchestration.work import Made, SceneWork
@@ -27,7 +27,9 @@ def render_sets(work: SceneWork, config: RenderingConfig) -> Made:
     lift, gaussians = work.inputs["depth_lifts"].path, work.inputs["gaussians"].path
     sets = write_render_sets(work.frames, lift, gaussians, work.out, config)
     return Made(
-        numbers={f"num_gaussians_{item['side']}": item["dense"] for item in sets}, details={"sets": sets}
+        numbers={f"num_gaussians_{item['side']}": item["dense"] for item in sets},
+        preview=sets_preview(work.out, [item["side"] for item in sets]),
+        details={"sets": sets},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from segassets.geometry.stored_lift import (
     load_record,
     object_of_masks,
 )
+from segassets.lifting.render_sets import from_plain, load_render_set
 from segassets.lifting.splat import render
 from segassets.lifting.views import beside, fitted
 from segassets.media.draw import colour_of
@@ -68,7 +70,7 @@ def look_at_gaussians(frames: pa.Table, lift: Path, gaussians: Path) -> list[tup
         return []
     view = _View(frames, lift, lifted)
     pictures = []
-    for label, name in (("to begin with", DENSE_FILE), ("one for each object", OBJECTS_FILE)):
+    for label, name in (("to begin with", DENSE_FILE), ("objects, at half their size", OBJECTS_FILE)):
         chosen = load_gaussians(gaussians / name)
         if name == OBJECTS_FILE:
             chosen = _in_own_colours(chosen)
@@ -77,6 +79,25 @@ def look_at_gaussians(frames: pa.Table, lift: Path, gaussians: Path) -> list[tup
         seen = render(chosen, view.pinhole, view.pose, near=0.01 * view.distance)
         pictures.append((label, seen.rgb))
     return pictures if view.world else pictures[:1]
+
+
+def look_at_render_sets(folder: Path, sides: Sequence[int]) -> list[tuple[str, np.ndarray]]:
+    """(label, picture) of the Gaussians of each resolution from its middle camera; empty without Gaussians.
+
+    Only where all of them belong into that camera's view: in one world, or of one frame.
+    """
+    pictures = []
+    for side in sides:
+        arrays = load_render_set(folder, side)
+        cameras = len(arrays["frame"])
+        posed = not np.array_equal(arrays["camera_to_world"], np.tile(np.eye(4), (cameras, 1, 1)))
+        if not len(arrays["dense/mean"]) or (cameras > 1 and not posed):
+            return []
+        at = cameras // 2
+        pinhole = Pinhole(*arrays["size_hw"][at].tolist(), *arrays["intrinsics"][at].tolist())
+        seen = render(from_plain(arrays), pinhole, arrays["camera_to_world"][at])
+        pictures.append((f"{side} px: {len(arrays['dense/mean'])}", seen.rgb))
+    return pictures
 
 
 def draw_points(cloud: PointCloud, pinhole: Pinhole, pose: np.ndarray) -> np.ndarray:
@@ -95,13 +116,14 @@ def draw_points(cloud: PointCloud, pinhole: Pinhole, pose: np.ndarray) -> np.nda
 
 
 def _in_own_colours(gaussians: Gaussians) -> Gaussians:
-    """Opaque, each in the colour of its id."""
+    """Opaque, each in the colour of its id, and half as large, so that they can be told apart."""
     colours = np.array([colour_of(int(name)) for name in gaussians.object_id], np.float64).reshape(-1, 3)
     count = len(gaussians)
     return replace(
         gaussians,
         f_dc=((colours / 255 - 0.5) / SH_C0).astype(np.float32),
         opacity_logit=np.full(count, logit(0.9), np.float32),
+        log_scale=gaussians.log_scale - np.float32(np.log(2)),
     )
 
 

@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from segassets.errors import BadInput
 from segassets.geometry.cameras import Pinhole
-from segassets.geometry.gaussians import Gaussians, load_gaussians
+from segassets.geometry.gaussians import SH_C0, Gaussians, load_gaussians, logit
 from segassets.geometry.poses import rigid_pose, to_camera
 from segassets.geometry.stored_lift import (
     DENSE_FILE,
@@ -91,12 +91,25 @@ def plain(gaussians: Gaussians) -> dict[str, np.ndarray]:
     arrays = {
         "mean": gaussians.xyz,
         "opacity": 1 / (1 + np.exp(-gaussians.opacity_logit.astype(np.float64))),
-        "color": np.clip(gaussians.f_dc * 0.28209479177387814 + 0.5, 0, 1),
+        "color": np.clip(gaussians.f_dc * SH_C0 + 0.5, 0, 1),
         "scale": np.exp(gaussians.log_scale.astype(np.float64)),
         "rotation": gaussians.rotation_wxyz / np.maximum(length, 1e-12),
     }
     found = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
     return found | {"object_id": np.ascontiguousarray(gaussians.object_id)}
+
+
+def from_plain(arrays: dict[str, np.ndarray], kind: str = "dense") -> Gaussians:
+    """The Gaussians of a render set's arrays, dense ones or `objects`, in 3DGS's activations again."""
+    mean, opacity, colour, scale, rotation, object_id = (arrays[f"{kind}/{name}"] for name in _WORDS)
+    return Gaussians(
+        xyz=mean,
+        f_dc=(colour - 0.5) / SH_C0,
+        opacity_logit=logit(opacity).astype(np.float32),
+        log_scale=np.log(scale),
+        rotation_wxyz=rotation,
+        object_id=object_id,
+    )
 
 
 def load_render_set(folder: Path, side: int) -> dict[str, np.ndarray]:

@@ -30,9 +30,9 @@ from segassets.lifting.config import DepthConfig, LiftConfig, RenderingConfig
 from segassets.lifting.depth import depth_map
 from segassets.lifting.depth_maps import chosen_frames, make_depth_maps
 from segassets.lifting.frame_pairs import scene_agreement
-from segassets.lifting.looks import look_at_gaussians, look_at_points
+from segassets.lifting.looks import look_at_gaussians, look_at_points, look_at_render_sets
 from segassets.lifting.novel_views import VIEWS_FILE, psnr, write_novel_views
-from segassets.lifting.render_sets import load_render_set, write_render_sets
+from segassets.lifting.render_sets import from_plain, load_render_set, write_render_sets
 from segassets.lifting.resolve import resolve_depth
 from segassets.lifting.scene import lift_scene
 from segassets.lifting.scene_gaussians import joined, write_scene_gaussians
@@ -178,6 +178,23 @@ def test_what_is_shown_in_passing(scene: Scene, lifted: Path) -> None:
     shown = look_at_points(frames, lifted / "lift")
     shown += look_at_gaussians(frames, lifted / "lift", lifted / "gaussians")
     assert len(shown) == 4 and all(picture.any() for _, picture in shown)
+
+
+def test_render_sets_are_seen_as_they_were_rendered(scene: Scene, lifted: Path, tmp_path: Path) -> None:
+    """What a set holds in plain numbers is what the Gaussians were: from its camera it looks like the frame."""
+    config = RenderingConfig(resolutions=[32, 80])
+    write_render_sets(frames_table(scene), lifted / "lift", lifted / "gaussians", tmp_path, config)
+    dense = load_gaussians(lifted / "gaussians" / DENSE_FILE)
+    again = from_plain(load_render_set(tmp_path, 80), "objects")
+    objects = load_gaussians(lifted / "gaussians" / OBJECTS_FILE)
+    for name in ("xyz", "f_dc", "opacity_logit", "log_scale", "object_id"):
+        assert np.allclose(getattr(again, name), getattr(objects, name), atol=1e-4)
+    (small, first), (large, second) = look_at_render_sets(tmp_path, [32, 80])
+    assert first.shape[1] == 32 and second.shape[1] == 80 and small.startswith("32 px: ")
+    assert int(small.split()[-1]) < int(large.split()[-1]) <= len(dense)
+    pictures = FrameSource(frames_table(scene), scene.root).iterate([0, 1, 2, 3, 4])
+    likeness = [np.corrcoef(second.ravel(), rgb.ravel())[0, 1] for _, rgb in pictures]
+    assert np.argmax(likeness) == 2 and max(likeness) > 0.6  # darker than the picture: they begin transparent
 
 
 @pytest.mark.parametrize(
