@@ -53,7 +53,8 @@ def judged_preview(source: FrameSource, truth: pa.Table, predicted: pa.Table) ->
     chosen = _frames_with(truth)
     if not chosen:
         return masks_preview(source, predicted, by_track=True)
-    pictures, labels = _drawn(source, truth, chosen, by_track=False)
+    named = any(truth.column("track_id").to_pylist())
+    pictures, labels = _drawn(source, truth, chosen, by_track=named)
     below, words = _drawn(source, predicted, chosen, by_track=True)
     labels = [*(f"{label}, true" for label in labels), *(f"{label}, found" for label in words)]
     return contact_sheet([*pictures, *below], columns=len(pictures), labels=labels, cell_px=_cell(pictures))

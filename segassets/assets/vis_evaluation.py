@@ -73,6 +73,7 @@ def vis_evaluation(work: SceneWork, config: VisJudging) -> Made:
     annotations has figures that are none. Figures over many scenes: `segassets tubes evaluate`.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     from segassets.evaluation import vis_scenes as vis
     from segassets.masks.schemas import METRICS
@@ -97,7 +98,9 @@ def vis_evaluation(work: SceneWork, config: VisJudging) -> Made:
     numbers["baseline_mean_best_iou"] = _rounded(boxes.agnostic["mean_best_iou"])
     write_table(pa.Table.from_pylist(rows, METRICS), METRICS, work.out / METRICS_FILE)
     write_text(work.out / FIGURES_FILE, json.dumps(told, indent=1))
-    preview = judged_preview(work.source, work.masks("coco_masks"), work.masks(config.predictions[0]))
+    truth = work.masks("coco_masks")
+    truth = truth.filter(pc.is_in(truth.column("level"), pa.array(config.levels, pa.int8())))
+    preview = judged_preview(work.source, truth, work.masks(config.predictions[0]))
     return Made(numbers=numbers, preview=preview, details=told)
 
 

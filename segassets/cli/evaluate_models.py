@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from segassets.cli.asked_run import Asked
     from segassets.config import Settings
+    from segassets.storage.store import ArtifactStore
 
 
 def evaluate_models(
@@ -83,10 +84,11 @@ def evaluate_segmenters(
     settings: Settings, asked: Asked, datasets: list[str], scenes: int | None, device: str | None, start: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """AP and AR of trained segmenters: those judged when they were trained, or on other datasets."""
-    import json
+    """AP and AR of trained segmenters: those judged when they were trained, or on other datasets.
 
-    from segassets.assets.vis_checkpoints import FIGURES_FILE
+    Raises:
+        MissingInput: one is not trained. BadConfig: it was judged nowhere, and no dataset is named.
+    """
     from segassets.cli.show import print_json, print_table
     from segassets.evaluation.segmenter import FIGURES, evaluate_segmenter
     from segassets.learning.experiment import load_experiment
@@ -95,10 +97,9 @@ def evaluate_segmenters(
 
     store, told = ArtifactStore(settings.root, settings.tag), []
     for key in asked.keys:
-        folder = store.open("vis_checkpoint", key).path
+        folder = _checkpoint(store, key)
         if not datasets:
-            stored = json.loads((folder / FIGURES_FILE).read_text("utf-8"))
-            told += [{"experiment": key, "judged": what, **found} for what, found in stored.items()]
+            told += [{"experiment": key, **row} for row in _judged(folder, key)]
         for name in datasets:
             specs = {"trained": read_spec(folder / "model.yaml")}
             if start:
@@ -118,6 +119,32 @@ def evaluate_segmenters(
                 (row["experiment"], words, row["dataset"], row["objects"], *_values(row["per_class"]))
             )
     print_table(("experiment", "judged", "dataset", "objects", *FIGURES), rows)
+
+
+def _checkpoint(store: ArtifactStore, key: str) -> Path:
+    from segassets.errors import MissingInput
+
+    if not store.has("vis_checkpoint", key):
+        raise MissingInput(
+            f"vis_checkpoint of {key} is not under {store.root} (tag {store.tag}); make it with: segassets train {key}"
+        )
+    return store.open("vis_checkpoint", key).path
+
+
+def _judged(folder: Path, key: str) -> list[dict[str, Any]]:
+    """What a training judged at its end."""
+    import json
+
+    from segassets.assets.vis_checkpoints import FIGURES_FILE
+    from segassets.errors import BadConfig
+
+    stored = json.loads((folder / FIGURES_FILE).read_text("utf-8"))
+    if not stored:
+        raise BadConfig(
+            f"experiment {key!r} has no validation scenes (data.val), so it was judged nowhere; name some: segassets "
+            f"evaluate {key} -d DATASET"
+        )
+    return [{"judged": what, **found} for what, found in stored.items()]
 
 
 def _values(figures: Mapping[str, Any]) -> list[float | None]:

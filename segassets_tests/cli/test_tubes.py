@@ -57,6 +57,8 @@ def test_from_pictures_to_figures(deployment, tmp_path):
 @pytest.mark.filterwarnings("ignore")
 def test_from_pictures_to_a_trained_segmenter(deployment):
     add_segmenter(deployment, "taught", masks="pseudo_tubes")
+    with pytest.raises(MissingInput, match="segassets train taught"):
+        run("evaluate", "taught")
     run("make", "pseudo_tubes", "-d", "shapes")
     assert "segassets evaluate taught" in run("train", "taught")
     judged = {row["judged"]: row for row in json.loads(run("evaluate", "taught", "--json"))}
@@ -66,7 +68,12 @@ def test_from_pictures_to_a_trained_segmenter(deployment):
     assert [row["judged"] for row in elsewhere] == ["trained", "start"] and elsewhere[0]["scenes"] == 1
     [row] = json.loads(run("experiments", "compare", "--json"))
     assert row["taught by"] == "pseudo_tubes" and 0 <= row["ap50"] <= 1 and "ap50_start" in row
-    assert "taught" in run("experiments", "compare") and "evaluated" in run("experiments", "list")
+    run("train", "taught", "data.val=[]")
+    with pytest.raises(BadConfig, match="segassets evaluate taught -d DATASET"):
+        run("evaluate", "taught")
+    assert "taught" in run("experiments", "compare")
+    [listed] = json.loads(run("experiments", "list", "--json"))
+    assert listed["state"] == "trained" and listed["taught by"] == "pseudo_tubes"
 
 
 @pytest.mark.filterwarnings("ignore")
