@@ -67,7 +67,7 @@ def test_precedence(tmp_path, key, in_yaml, in_env, in_line, expected):
 def test_what_suits_the_model_lies_under_the_yaml(tmp_path):
     nano = load_settings(None, environ={})
     assert nano.model == "nano"
-    assert nano.candidates.stability_threshold == 0.3
+    assert nano.candidates.stability_threshold == 0.2
     official = load_settings(None, ["model=sam2.1-hiera-tiny"], environ={})
     assert official.candidates.stability_threshold == CandidateConfig().stability_threshold
     own = tmp_path / "own.yaml"

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from segassets.models.processor import linear, pairwise, quicken_linear_layers
+from segassets.models.processor import linear, pairwise, quicken_layers
 from segassets.models.sam2.instantiate import prepare_sam2
 from segassets.models.sam2.memory import FrameMemory
 from segassets.models.sam2.recall import Recall, Remembered
@@ -36,6 +36,24 @@ def test_linear_is_torchs(rows: int, then: Any) -> None:
     assert torch.allclose(linear(x, weight, bias, then), expected, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        pytest.param(nn.Conv2d(32, 48, 3, 1, 1, bias=False), id="3x3"),
+        pytest.param(nn.Conv2d(32, 48, 1), id="1x1"),
+        pytest.param(nn.Conv2d(32, 32, 7, 2, 3, groups=32), id="each channel alone, with a stride"),
+        pytest.param(nn.Conv2d(32, 16, 3, padding="same", dilation=2), id="same size"),
+        pytest.param(nn.Conv2d(32, 16, 3, padding=1, padding_mode="reflect"), id="mirrored edges"),
+    ],
+)
+@pytest.mark.parametrize("shape", [(1, 32, 8, 8), (3, 32, 9, 13)], ids=["small", "several"])
+@torch.no_grad()
+def test_convolution_is_torchs(layer: nn.Conv2d, shape: tuple[int, ...]) -> None:
+    quick, picture = copy.deepcopy(layer), torch.randn(shape)
+    quicken_layers(quick)
+    assert torch.allclose(quick(picture), layer(picture), atol=1e-4)
+
+
 @torch.no_grad()
 def test_pairwise_is_a_batched_product() -> None:
     first, second = torch.randn(3, 50, 64), torch.randn(3, 200, 64)
@@ -45,7 +63,7 @@ def test_pairwise_is_a_batched_product() -> None:
 def test_gradients_flow_through_exchanged_layers() -> None:
     plain = nn.Linear(64, 64)
     quick = copy.deepcopy(plain)
-    quicken_linear_layers(quick)
+    quicken_layers(quick)
     x = torch.randn(500, 64)
     plain(x).square().sum().backward()
     quick(x).square().sum().backward()

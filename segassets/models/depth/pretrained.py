@@ -16,7 +16,7 @@ from segassets.errors import BadConfig, BadInput
 from segassets.models.depth.tiny import save_tiny
 from segassets.models.pictures import autocast, check_picture
 from segassets.models.pretrained import folder_of, read_pretrained
-from segassets.models.processor import quicken_linear_layers
+from segassets.models.processor import quicken_layers
 from segassets.models.spec import DepthKind, ModelSpec, Precision
 
 
@@ -52,7 +52,7 @@ class PretrainedDepthEstimator:
             processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, **spec.processor)
         _check_kind(spec, network.config)
         if device == "cpu":
-            quicken_linear_layers(network)
+            quicken_layers(network)
         return cls(
             network.to(device).eval().requires_grad_(False), processor, spec.name, spec.depth.kind, precision
         )

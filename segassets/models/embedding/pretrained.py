@@ -13,7 +13,7 @@ from segassets.errors import BadConfig, BadInput
 from segassets.models.embedding.tiny import save_tiny
 from segassets.models.pictures import autocast, check_picture
 from segassets.models.pretrained import folder_of, read_pretrained
-from segassets.models.processor import quicken_linear_layers
+from segassets.models.processor import quicken_layers
 from segassets.models.spec import ModelSpec, Precision
 
 BATCH = 32
@@ -64,7 +64,7 @@ class PretrainedEmbedder:
             processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, **spec.processor)
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         if device == "cpu":
-            quicken_linear_layers(network)
+            quicken_layers(network)
         embedder = cls(
             network.to(device).eval().requires_grad_(False), processor, tokenizer, spec.name, spec.embedding.dim,
             precision,

@@ -16,7 +16,7 @@ from sam2.modeling.sam.transformer import Attention
 from sam2.modeling.sam2_utils import LayerNorm2d
 from torch import nn
 
-from segassets.models.processor import linear, pairwise, quicken_linear_layers, runs_plainly
+from segassets.models.processor import linear, pairwise, quicken_layers, runs_plainly
 
 _FEW_TOKENS = 16
 
@@ -118,7 +118,7 @@ def quicken(network: Any) -> Any:
     Names and values of its parameters stay. Convolutions get their weights channels last, the layout that the exchanged
     layers hand on.
     """
-    quicken_linear_layers(network)
+    quicken_layers(network)
     for module in network.modules():
         if type(module) in _REPLACEMENTS:
             module.__class__ = _REPLACEMENTS[type(module)]
