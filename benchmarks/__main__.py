@@ -21,6 +21,7 @@ MEASURED_BY = {
     "tracks_4": "tracks",
     "tracks_16": "tracks",
     "tracks_memory": "memory",
+    "mask_windows": "mask_windows",
     "definitions_load": "graph",
     "step_overhead": "graph",
     "backfill_1000": "graph",
