@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from segassets.geometry.boxes import OrientedBox
 
@@ -73,6 +74,7 @@ class RoomPlaces:
     ) -> None:
         self._boxes, self._poses = boxes, poses
         self._points = [own[:: max(1, len(own) // _MOST_POINTS)].astype(np.float64) for own in points]
+        self._gaps: dict[tuple[int, int], float] = {}
         self._views = [set(frames) for frames in views]
         self._up = up if up is not None else -np.mean([pose[:3, 1] for pose in poses], axis=0)
         self._up = self._up / max(float(np.linalg.norm(self._up)), 1e-9)
@@ -95,8 +97,15 @@ class RoomPlaces:
         return self._axes(self.viewer(one, other)) @ (self._boxes[one].centre - self._boxes[other].centre)
 
     def gap(self, one: int, other: int) -> float:
-        apart = self._points[one][:, None] - self._points[other][None]
-        return float(np.sqrt((apart**2).sum(-1).min()))
+        pair = (one, other) if one < other else (other, one)
+        if pair not in self._gaps:
+            distance, _ = self._trees[pair[0]].query(self._points[pair[1]])
+            self._gaps[pair] = float(distance.min())
+        return self._gaps[pair]
+
+    @cached_property
+    def _trees(self) -> list[cKDTree]:
+        return [cKDTree(own) for own in self._points]
 
     def reach(self, one: int) -> np.ndarray:
         box = self._boxes[one]

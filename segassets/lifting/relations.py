@@ -15,6 +15,7 @@ _AXES = {
     "behind": (2, 1),
     "in_front_of": (2, -1),
 }
+_LEAST_FIT = 0.02  # what fits less is not what was meant
 
 
 def related(
@@ -22,8 +23,11 @@ def related(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(N,) how well a relation to the best fitting other instance holds, and which that is (-1: none)."""
     value, whom = np.zeros(len(fits)), np.full(len(fits), -1)
+    best_first = [at for at in np.argsort(-fits, kind="stable").tolist() if fits[at] > _LEAST_FIT]
     for one in range(len(fits)):
-        for other in np.flatnonzero(fits > 0.02).tolist():
+        for other in best_first:
+            if fits[other] <= value[one]:
+                break  # no relation holds more than wholly
             if other == one:
                 continue
             score = float(fits[other]) * holds(relation, one, other, places, config)
