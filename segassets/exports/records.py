@@ -22,7 +22,6 @@ from segassets.errors import BadInput
 from segassets.exports.langsplat_scene import stems_of
 from segassets.exports.source import MASK_ASSETS, ExportSource, by_frame, categories_of
 from segassets.exports.stored_language import StoredRows, stored_rows
-from segassets.exports.tensor_file import tensor_bytes
 from segassets.geometry.gaussians import Gaussians, load_gaussians
 from segassets.geometry.points import PointCloud, load_points
 from segassets.geometry.stored_lift import MASK_GAUSSIANS_FILE, lifted_frames, load_record, points_path
@@ -129,11 +128,12 @@ def write_record(path: Path, arrays: dict[str, np.ndarray], facts: dict[str, str
     Raises:
         BadInput: a number is not finite; names file and array.
     """
-    try:
-        data = tensor_bytes(arrays, facts)
-    except BadInput as error:
-        raise BadInput(f"{path}: {error}") from error
-    path.write_bytes(data)
+    from safetensors.numpy import save
+
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise BadInput(f"{path}: expected finite numbers, found nan or infinity in {name}")
+    path.write_bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, facts))
 
 
 def write_records(sources: Sequence[ExportSource], folder: Path, options: RecordsOptions) -> dict[str, Any]:

@@ -46,8 +46,8 @@ class Upsampler:
         logits, so none outside the window exceeds the floor.
         """
         above = logits > self.floor
-        rows = _reach(self.rows, above.any(2))
-        columns = _reach(self.columns, above.any(1))
+        rows = _reach((self.rows.size(1), self.rows.size(0)), above.any(2))
+        columns = _reach((self.columns.size(1), self.columns.size(0)), above.any(1))
         return np.concatenate([rows, columns], axis=1)
 
     def window(self, logits: torch.Tensor, window: np.ndarray) -> torch.Tensor:
@@ -56,13 +56,23 @@ class Upsampler:
         return self.rows[top:bottom] @ logits @ self.columns[left:right].T
 
 
-def _reach(weights: torch.Tensor, used: torch.Tensor) -> np.ndarray:
-    """Half-open ranges (N, 2) of the pixels that any of the used (N, small) rows has a weight (large, small) in."""
-    touched = (weights > 0).cpu().numpy()  # (large, small)
-    any_pixel, large = touched.any(0), len(touched)
-    first = np.where(any_pixel, touched.argmax(0), large)
-    last = np.where(any_pixel, large - touched[::-1].argmax(0), 0)
+def _reach(size: tuple[int, int], used: torch.Tensor) -> np.ndarray:
+    """Half-open ranges (N, 2) of the pixels that any of the used (N, small) rows has a weight in.
+
+    Args:
+        size: (small, large) along the axis.
+    """
+    first, last = _pixels_of(*size)
     wanted = used.cpu().numpy()
-    begin = np.where(wanted, first, large).min(1)
+    begin = np.where(wanted, first, size[1]).min(1)
     end = np.where(wanted, last, 0).max(1)
     return np.where((begin < end)[:, None], np.stack([begin, end], axis=1), 0)
+
+
+@lru_cache(maxsize=16)
+def _pixels_of(small: int, large: int) -> tuple[np.ndarray, np.ndarray]:
+    """First pixel each small row has a weight in, and the one after its last (small,); `large` and 0 for none."""
+    touched = (interpolation_matrix(small, large, torch.device("cpu")) > 0).numpy()  # (large, small)
+    any_pixel = touched.any(0)
+    first = np.where(any_pixel, touched.argmax(0), large)
+    return first, np.where(any_pixel, large - touched[::-1].argmax(0), 0)
